@@ -1,0 +1,107 @@
+/*
+ * Links: TLS 1.3 with pinned Ed25519 keys, carrying cells (doc/spec/link.md). Built on libevent and OpenSSL.
+ *
+ * One thread, the one that runs the event base, calls everything here and gets every callback.
+ * A tm_link is made by tm_link_dial or a listener and belongs to this room; its last sign of life is the `down` callback, after which the
+ * pointer is dead. `down` is called exactly once for every link whose `up` or whose dial was reported, also after tm_link_close.
+ * Callbacks may call tm_link_send and tm_link_close on any link, the calling one too.
+ *
+ * Memory per link is bounded: one reading buffer while data is in hand and a queue of queue_cells cells.
+ * The pinned key is all that counts of a certificate; it is compared in constant time.
+ */
+#ifndef TM_LINK_LINK_H
+#define TM_LINK_LINK_H
+
+#include <sys/socket.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/rng.h"
+#include "link/cell.h"
+
+#define TM_LINK_IDENTITY_LEN 32
+
+struct event_base;
+struct tm_link;
+struct tm_link_context;
+struct tm_link_listener;
+struct tm_link_dialer;
+
+struct tm_link_config {
+  struct event_base *base;
+  const struct tm_clock *clock;
+  const struct tm_rng *rng;
+  const uint8_t *identity_seed; /* 32-byte Ed25519 seed of this relay, copied; NULL: an anonymous client */
+  uint32_t handshake_ms;        /* from connect or accept until `up`; else TM_E_TIMEOUT */
+  uint32_t idle_ms;             /* nothing received for so long: TM_E_TIMEOUT */
+  uint32_t keepalive_ms;        /* nothing sent for so long: a padding cell goes out; 0: never (a client's own clock sends) */
+  uint32_t stall_ms;            /* bytes wait and none could be written for so long: TM_E_TIMEOUT */
+  uint32_t queue_cells;         /* cells that wait to be written, per link */
+  uint32_t max_links;           /* accepted and in handshake together, per context; more are closed at once */
+};
+/* 10 s, 60 s, 15 s, 30 s, 256, 10,000; base, clock, rng and identity_seed are for the caller. */
+void tm_link_config_default(struct tm_link_config *config);
+
+/* Errors: TM_E_NOMEM, TM_E_IO (OpenSSL cannot make the certificate). */
+int tm_link_context_new(struct tm_link_context **out, const struct tm_link_config *config) TM_MUST_CHECK;
+/* Closes everything of this context at once, with `down` callbacks, and frees it. */
+void tm_link_context_free(struct tm_link_context *ctx);
+
+struct tm_link_events {
+  /*
+   * During the handshake: may a peer with that identity (32 bytes; NULL: anonymous, only on accept) have a link? NULL here: on accept everybody
+   * is refused; on dial only the pinned key counts anyway.
+   */
+  bool (*judge)(void *arg, const uint8_t *identity);
+  /* The link carries cells now. Dialled: TLS is done, the pin matched and WELCOME has come. Accepted: TLS is done and judged, WELCOME is queued. */
+  void (*up)(void *arg, struct tm_link *link);
+  /* n whole cells, one behind the other, n * TM_CELL_LEN bytes, valid during the call. WELCOME and PADDING are filtered out by this room. */
+  void (*cells)(void *arg, struct tm_link *link, const uint8_t *cells, size_t n);
+  /* The queue was full and has room again (half of it). May be NULL. */
+  void (*writable)(void *arg, struct tm_link *link);
+  /* Dead now; reason: TM_OK closed by us, TM_E_CLOSED by the peer, TM_E_TIMEOUT, TM_E_PEER wrong pin or refused, TM_E_SYNTAX bad cell, TM_E_IO. */
+  void (*down)(void *arg, struct tm_link *link, int reason);
+};
+
+/*
+ * Accepts links at that address; want_anonymous says whether peers without certificate are possible at all. arg is passed to the events.
+ * Errors: TM_E_IO (errno: EADDRINUSE, ...), TM_E_NOMEM.
+ */
+int tm_link_listen(struct tm_link_context *ctx, const struct sockaddr *addr, socklen_t addr_len, bool want_anonymous,
+                   const struct tm_link_events *events, void *arg, struct tm_link_listener **out) TM_MUST_CHECK;
+uint16_t tm_link_listener_port(const struct tm_link_listener *listener);
+void tm_link_listener_free(struct tm_link_listener *listener); /* stops accepting; links stay */
+
+/* One attempt to reach the holder of identity there. Errors: TM_E_IO, TM_E_NOMEM; later ones come through `down`. */
+int tm_link_dial(struct tm_link_context *ctx, const struct sockaddr *addr, socklen_t addr_len,
+                 const uint8_t identity[static TM_LINK_IDENTITY_LEN], const struct tm_link_events *events, void *arg,
+                 struct tm_link **out) TM_MUST_CHECK;
+
+/*
+ * Keeps one link to a peer up: dials again after each `down`, with a backoff that doubles from first_ms to most_ms and is drawn uniformly
+ * from its upper half; a link that lived for most_ms starts from first_ms again. The events are passed on.
+ */
+int tm_link_dialer_new(struct tm_link_context *ctx, const struct sockaddr *addr, socklen_t addr_len,
+                       const uint8_t identity[static TM_LINK_IDENTITY_LEN], uint32_t first_ms, uint32_t most_ms,
+                       const struct tm_link_events *events, void *arg, struct tm_link_dialer **out) TM_MUST_CHECK;
+struct tm_link *tm_link_dialer_link(const struct tm_link_dialer *dialer); /* NULL unless up */
+void tm_link_dialer_free(struct tm_link_dialer *dialer); /* closes its link, with `down` */
+
+/* Queues one cell, copied. Errors: TM_E_FULL (nothing changed), TM_E_CLOSED (closing, or not up yet). Many sends in one turn of the loop become one write. */
+int tm_link_send(struct tm_link *link, const uint8_t cell[static TM_CELL_LEN]) TM_MUST_CHECK;
+size_t tm_link_queued(const struct tm_link *link); /* cells that the kernel has not taken yet */
+const uint8_t *tm_link_peer(const struct tm_link *link);   /* 32 bytes; NULL: anonymous */
+const uint8_t *tm_link_handle(const struct tm_link *link); /* session handle, 16 bytes: random on a client link, the same on both sides; zero on a relay link */
+void *tm_link_arg(const struct tm_link *link);             /* a pointer of the user's, NULL at first */
+void tm_link_set_arg(struct tm_link *link, void *arg);
+/* Flushes what is queued, at most for stall_ms, then closes; `down` follows later with TM_OK. */
+void tm_link_close(struct tm_link *link);
+
+/* "127.0.0.1:4711" or "[::1]:4711": numeric only, no look-ups. Errors: TM_E_SYNTAX. */
+int tm_link_address_parse(const char *text, struct sockaddr_storage *addr, socklen_t *addr_len) TM_MUST_CHECK;
+
+#endif
