@@ -25,8 +25,12 @@
 
 enum tm_pairing_message { TM_PAIRING_HELLO = 1, TM_PAIRING_OFFER = 2, TM_PAIRING_CONFIRM = 3 };
 
-/* Both meeting sequences begin at the same index for both sides (0 as chain origin) and are advanced to the slot of use; see the specification for the rule that bounds the steps. */
-void tm_pairing_meeting(const uint8_t secret[static TM_INVITE_SECRET_SYMBOLS], struct tm_box_writer *inviter, struct tm_box_writer *acceptor);
+/*
+ * Both meeting sequences at a slot, straight from the code: here the chain need not forget, because whoever holds the code holds it all.
+ * Each side writes with one and reads with the capability of the other; never advance them, derive them anew for each slot.
+ */
+void tm_pairing_meeting(const uint8_t secret[static TM_INVITE_SECRET_SYMBOLS], uint64_t slot, struct tm_box_writer *inviter,
+                        struct tm_box_writer *acceptor);
 
 /* Public ephemeral key of a 32-byte secret. */
 void tm_pairing_ephemeral(const uint8_t secret[static 32], uint8_t public_key[static 32]);
