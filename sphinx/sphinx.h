@@ -21,6 +21,7 @@ extern "C" {
 #endif
 
 #if defined(__GNUC__)
+#pragma GCC visibility push(default)
 #define TM_SPHINX_MUST_CHECK __attribute__((warn_unused_result))
 #else
 #define TM_SPHINX_MUST_CHECK
@@ -47,6 +48,7 @@ extern "C" {
 #define TM_SPHINX_REPLY_KEY_LEN 32
 #define TM_SPHINX_SURB_LEN (TM_SPHINX_IDENTITY_LEN + TM_SPHINX_HEADER_LEN + TM_SPHINX_REPLY_KEY_LEN)
 #define TM_SPHINX_CREATE_RANDOM_LEN 292
+#define TM_SPHINX_SURB_RANDOM_LEN (TM_SPHINX_CREATE_RANDOM_LEN + TM_SPHINX_REPLY_KEY_LEN)
 #define TM_SPHINX_DELAY_MAX_MS 86400000u
 #define TM_SPHINX_BATCH_MAX 64 /* packets in one call */
 
@@ -160,7 +162,7 @@ int tm_sphinx_create(tm_sphinx *ctx, const tm_sphinx_node path[], size_t hops, c
 
 /*
  * Makes a reply block along path[0..hops) that ends at the session handle of the last relay, an entry (section 9).
- * random: CREATE_RANDOM_LEN bytes, then REPLY_KEY_LEN bytes for the reply key. surb: SURB_LEN, written. *keys: written.
+ * random: SURB_RANDOM_LEN fresh secret bytes: CREATE_RANDOM_LEN for the header, then the reply key. surb: SURB_LEN, written. *keys: written.
  * Errors: E_PATH, E_POINT, E_LOW_ORDER; surb and *keys are then zero.
  */
 int tm_sphinx_surb_create(tm_sphinx *ctx, const tm_sphinx_node path[], size_t hops,
@@ -179,6 +181,10 @@ void tm_sphinx_surb_use(tm_sphinx *ctx, const uint8_t *surb /* SURB_LEN */, cons
  * payload + TM_SPHINX_TAG_LEN. Errors: E_TAG; payload is then zero.
  */
 int tm_sphinx_surb_open(tm_sphinx *ctx, const tm_sphinx_surb_keys *keys, uint8_t *payload) TM_SPHINX_MUST_CHECK;
+
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,62 @@
+/*
+ * The seam below which an instruction set hides: one const table of batch functions per back-end, chosen once per
+ * tm_sphinx, tested against known answers before its first use. Lanes are given as arrays of pointers, so that nothing is
+ * copied to be batched; no lane may change another, and outputs never overlap inputs or each other.
+ *
+ * Every function takes 1 <= n <= TM_SPHINX_BATCH_MAX, allocates nothing, and runs in constant time in all bytes it reads.
+ * Any thread.
+ */
+#ifndef TM_SPHINX_BACKEND_H
+#define TM_SPHINX_BACKEND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sphinx/sphinx.h"
+
+/* Section 3: what is hashed (alpha | Y | s), one K(i), and how many K(i) there are. */
+#define TM_KDF_INPUT_LEN 96
+#define TM_KDF_LEN 64
+#define TM_KDF_COUNT 5
+#define TM_KDF_ALL_LEN (TM_KDF_LEN * TM_KDF_COUNT)
+/* Section 1. */
+#define TM_STREAM_LEN (TM_SPHINX_ROUTING_LEN + TM_SPHINX_BLOCK_LEN)
+
+struct tm_sphinx_backend {
+  const char *name;
+
+  /*
+   * out[i] = X25519(scalar[i], point[i]), 32 bytes each; scalars are clamped inside and may be shared by lanes.
+   * ok[i] is 1, or 0 where the result is zero (low-order point); out[i] is then zero.
+   */
+  void (*x25519)(uint8_t *const out[], const uint8_t *const scalar[], const uint8_t *const point[], uint8_t ok[],
+                 size_t n);
+
+  /* out[i] = K(first) | ... | K(first + count - 1) of the TM_KDF_INPUT_LEN bytes at in[i]. */
+  void (*kdf)(uint8_t *const out[], const uint8_t *const in[], unsigned first, unsigned count, size_t n);
+
+  /* out[i], 16 bytes, is the MAC under the 32-byte key[i] of the TM_SPHINX_ROUTING_LEN bytes at beta[i]. */
+  void (*mac)(uint8_t *const out[], const uint8_t *const key[], const uint8_t *const beta[], size_t n);
+
+  /* out[i] = STREAM(key[i], TM_STREAM_LEN). */
+  void (*stream)(uint8_t *const out[], const uint8_t *const key[], size_t n);
+
+  /* Section 4, in place on blocks of len bytes each, len > 32, with keys of 192 bytes. */
+  void (*lioness_encrypt)(uint8_t *const block[], const uint8_t *const key[], size_t len, size_t n);
+  void (*lioness_decrypt)(uint8_t *const block[], const uint8_t *const key[], size_t len, size_t n);
+};
+
+/* The portable back-end, on libsodium; always there. */
+const struct tm_sphinx_backend *tm_portable_get(void);
+
+/*
+ * The back-end of that name, or the best usable one for NULL; NULL if there is none of that name, this CPU lacks it, or it
+ * failed its self-test. libsodium must have been started.
+ */
+const struct tm_sphinx_backend *tm_backend_choose(const char *name);
+
+/* Does it give the known answers, alone and between other lanes? */
+bool tm_backend_selftest(const struct tm_sphinx_backend *b);
+
+#endif

@@ -1,0 +1,46 @@
+/*
+ * Mix keys as points (section 2): checking, and the X25519 form. All inputs are public. Any thread.
+ */
+#ifndef TM_SPHINX_POINT_H
+#define TM_SPHINX_POINT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Is it an integer below 2^255 - 19, with the top bit clear: the one encoding of a field element? */
+bool tm_field_is_canonical(const uint8_t e[static 32]);
+
+/*
+ * Is it a point without a part of small order: is it an eighth of eight times itself? Needs nothing of libsodium's own
+ * subgroup check. False for what is not a point at all.
+ */
+bool tm_point_is_torsion_free(const uint8_t point[static 32]);
+
+/*
+ * Does libsodium's subgroup check refuse a point of mixed order? Versions before 1.0.20 may not (CVE-2025-69277); then the
+ * check above runs as well.
+ */
+bool tm_point_library_is_sound(void);
+
+/* The X25519 form of a checked mix key. Errors: TM_SPHINX_E_POINT (any of the requirements of section 2); y is then zero. */
+int tm_point_to_x25519(uint8_t y[static 32], const uint8_t point[static 32]) __attribute__((warn_unused_result));
+
+/*
+ * Points found good, with their X25519 form: checking costs more than the sender's work on a hop, and relays come again.
+ * One entry per first byte, a later point replaces an earlier one. What was used recently can be read from it, and from
+ * the time a lookup takes by somebody on the same machine; who can do that also sees the caller read its list of relays.
+ */
+#define TM_POINT_CACHE_LEN 256
+
+struct tm_point_cache {
+  struct {
+    uint8_t point[32];
+    uint8_t y[32]; /* never zero in a used entry */
+  } entry[TM_POINT_CACHE_LEN];
+};
+
+/* tm_point_to_x25519 through the cache. Errors: the same. */
+int tm_point_lookup(struct tm_point_cache *cache, uint8_t y[static 32], const uint8_t point[static 32])
+  __attribute__((warn_unused_result));
+
+#endif
