@@ -5,6 +5,9 @@ libbase_la_SOURCES = \
 	base/rng.h base/rng.c \
 	base/wire.h base/wire.c \
 	base/codec.h base/codec.c \
+	base/address.h base/address.c \
 	base/log.h base/log.c \
 	base/file.h base/file.c
 libbase_la_LIBADD = $(SODIUM_LIBS) -lm
+
+include base/config/local.mk

@@ -1,0 +1,343 @@
+#include "config.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <confuse.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "base/config/suggest.h"
+#include "base/config/value.h"
+
+#include "base/config/options.h"
+
+/* One load. The lexer of libconfuse is global and its callbacks carry no argument, so there is one at a time. */
+struct tm_option_place {
+  const struct tm_option_table *table;
+  const char *path;
+  FILE *complaints;
+  void *values;
+  int line[TM_OPTIONS_MAX]; /* where option i stood; 0: nowhere */
+  bool failed;
+  bool no_memory;
+};
+
+static struct tm_option_place *loading;
+
+__attribute__((format(printf, 3, 4))) static void complain(struct tm_option_place *place, int line, const char *format, ...)
+{
+  va_list ap;
+
+  place->failed = true;
+  fprintf(place->complaints, "%s", place->path);
+  if (line > 0)
+    fprintf(place->complaints, ":%d", line);
+  fputs(": ", place->complaints);
+  va_start(ap, format);
+  vfprintf(place->complaints, format, ap);
+  va_end(ap);
+  fputc('\n', place->complaints);
+}
+
+static size_t find(const struct tm_option_table *table, const char *name)
+{
+  size_t i = 0;
+
+  while (i < table->n && strcmp(table->options[i].name, name) != 0)
+    i++;
+  return i;
+}
+
+static const char *option_name(const void *table, size_t i)
+{
+  const struct tm_option_table *t = table;
+
+  return i < t->n ? t->options[i].name : NULL;
+}
+
+void tm_options_complain(struct tm_option_place *place, const char *option, const char *format, ...)
+{
+  char text[1024];
+  size_t i = find(place->table, option);
+  va_list ap;
+
+  va_start(ap, format);
+  vsnprintf(text, sizeof text, format, ap);
+  va_end(ap);
+  complain(place, i < place->table->n ? place->line[i] : 0, "%s", text);
+}
+
+bool tm_options_given(const struct tm_option_place *place, const char *option)
+{
+  size_t i = find(place->table, option);
+
+  return i < place->table->n && place->line[i] != 0;
+}
+
+/* ---- what libconfuse lets pass: looked for before it sees the text ---- */
+
+static const char *bad_plain(const char *at)
+{
+  if (strchr("'`", *at) != NULL)
+    return "single quotes are not allowed here: use double quotes";
+  if (strchr("*+()\\;|", *at) != NULL)
+    return "this character needs double quotes around the value";
+  if (at[0] == '/' && (at[1] == '/' || at[1] == '*'))
+    return "comments begin with #; a value with // needs double quotes";
+  if ((unsigned char)*at >= 0x80)
+    return "a value with letters outside ASCII needs double quotes";
+  return NULL;
+}
+
+static const char *bad_quoted(const char *at)
+{
+  if (at[0] == '\n' || at[0] == '\0')
+    return "the closing quote is missing on this line";
+  if (at[0] == '\\' && at[1] != '\\' && at[1] != '"')
+    return "only \\\\ and \\\" may follow a backslash";
+  return NULL;
+}
+
+static const char *bad_anywhere(const char *at)
+{
+  if (*at == '\r')
+    return "the line ends in a carriage return: save the file with Unix line ends";
+  if (((unsigned char)*at < ' ' && *at != '\t' && *at != '\n') || *at == 0x7f)
+    return "control character: remove it";
+  if (at[0] == '$' && at[1] == '{')
+    return "environment variables are not read here: write the value itself";
+  return NULL;
+}
+
+/* Checks the characters of a text ended by NUL, and blanks its comments. */
+static void scan(struct tm_option_place *place, char *text)
+{
+  bool quoted = false;
+  bool comment = false;
+  int line = 1;
+
+  for (char *at = text; *at != '\0' || quoted; at++) {
+    const char *bad = NULL;
+    if (!quoted && *at == '#')
+      comment = true;
+    if (comment && *at != '\n' && *at != '\r') {
+      *at = ' ';
+      continue;
+    }
+    comment = false;
+    bad = bad_anywhere(at);
+    if (bad == NULL || (quoted && *at == '\0'))
+      bad = quoted ? bad_quoted(at) : bad_plain(at);
+    if (bad != NULL) {
+      complain(place, line, "%s", bad);
+      return;
+    }
+    if (*at == '"')
+      quoted = !quoted;
+    else if (quoted && *at == '\\')
+      at++;
+    if (*at == '\n')
+      line++;
+  }
+}
+
+/* ---- libconfuse's callbacks ---- */
+
+__attribute__((format(printf, 2, 0))) static void on_error(cfg_t *cfg, const char *format, va_list ap)
+{
+  static const char unknown[] = "no such option '";
+  char text[256];
+  char *end;
+  const char *near;
+
+  vsnprintf(text, sizeof text, format, ap);
+  end = strrchr(text, '\'');
+  if (strncmp(text, unknown, sizeof unknown - 1) != 0 || end < text + sizeof unknown - 1) {
+    complain(loading, cfg->line, "%s: write name = value, with lists in braces and texts in double quotes", text);
+    return;
+  }
+  *end = '\0';
+  near = tm_suggest(text + sizeof unknown - 1, option_name, loading->table);
+  if (near != NULL)
+    complain(loading, cfg->line, "unknown option \"%s\"; did you mean %s?", text + sizeof unknown - 1, near);
+  else
+    complain(loading, cfg->line, "unknown option \"%s\": the manual lists all there are", text + sizeof unknown - 1);
+}
+
+/* Every value of every option comes by here. Mistakes are noted and parsing goes on, so that all of them are reported at once. */
+static int on_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
+{
+  char why[TM_OPTION_WHY_MAX];
+  size_t i = find(loading->table, opt->name);
+  const struct tm_option *option = &loading->table->options[i];
+  bool first = opt->nvalues <= 1;
+  int err;
+
+  *(const char **)result = value;
+  if (first && loading->line[i] != 0) {
+    complain(loading, cfg->line, "%s is already set in line %d: remove one of the two", option->name, loading->line[i]);
+    return 0;
+  }
+  if (loading->line[i] == 0)
+    loading->line[i] = cfg->line;
+  err = tm_option_set(option, loading->path, value, first, loading->values, why);
+  if (err == TM_E_NOMEM) {
+    loading->no_memory = true;
+    return 1;
+  }
+  if (err != TM_OK)
+    complain(loading, cfg->line, "%s", why);
+  return 0;
+}
+
+static void build(const struct tm_option_table *table, cfg_opt_t opts[static TM_OPTIONS_MAX + 1])
+{
+  for (size_t i = 0; i < table->n; i++) {
+    bool list = table->options[i].kind == TM_OPTION_CHOICES;
+    opts[i] = (cfg_opt_t)CFG_STR(table->options[i].name, NULL, CFGF_NODEFAULT | (list ? CFGF_LIST : CFGF_NONE));
+    opts[i].parsecb = on_value;
+  }
+  opts[table->n] = (cfg_opt_t)CFG_END();
+}
+
+static void run_confuse(struct tm_option_place *place, const char *text)
+{
+  cfg_opt_t opts[TM_OPTIONS_MAX + 1];
+  cfg_t *cfg;
+  int rc;
+
+  build(place->table, opts);
+  cfg = cfg_init(opts, CFGF_NONE);
+  if (cfg == NULL) {
+    place->no_memory = true;
+    return;
+  }
+  loading = place;
+  cfg_set_error_function(cfg, on_error);
+  rc = cfg_parse_buf(cfg, text);
+  for (size_t i = 0; rc == CFG_SUCCESS && i < place->table->n; i++) {
+    const cfg_opt_t *opt = cfg_getopt(cfg, place->table->options[i].name);
+    if (opt != NULL && (opt->flags & CFGF_MODIFIED) != 0 && place->line[i] == 0)
+      complain(place, 0, "%s is an empty list: name at least one, or remove the option", place->table->options[i].name);
+  }
+  if (rc != CFG_SUCCESS && !place->failed && !place->no_memory)
+    complain(place, cfg->line, "malformed line");
+  cfg_free(cfg);
+  loading = NULL;
+}
+
+/* ---- defaults ---- */
+
+/* A fallback is what a file would have; for a list in braces. A bad one is our own bug. */
+static int set_fallback(const struct tm_option *option, const char *path, void *values)
+{
+  char why[TM_OPTION_WHY_MAX];
+  char text[TM_OPTION_TEXT_MAX + 1];
+  char *rest = NULL;
+  bool first = true;
+  int err = TM_OK;
+
+  if (option->kind != TM_OPTION_CHOICES)
+    err = tm_option_set(option, path, option->fallback, true, values, why);
+  else {
+    snprintf(text, sizeof text, "%s", option->fallback);
+    for (char *word = strtok_r(text, "{}, ", &rest); word != NULL && err == TM_OK; word = strtok_r(NULL, "{}, ", &rest)) {
+      err = tm_option_set(option, path, word, first, values, why);
+      first = false;
+    }
+  }
+  if (err == TM_E_SYNTAX)
+    abort();
+  return err;
+}
+
+static void complete(struct tm_option_place *place)
+{
+  for (size_t i = 0; i < place->table->n; i++) {
+    const struct tm_option *option = &place->table->options[i];
+    if (place->line[i] != 0)
+      continue;
+    if (option->required)
+      complain(place, 0, "%s is missing: add a line like  %s = %s", option->name, option->name, option->example);
+    else if (option->fallback != NULL && set_fallback(option, place->path, place->values) != TM_OK)
+      place->no_memory = true;
+  }
+}
+
+static void parse(struct tm_option_place *place, char *text, size_t len)
+{
+  if (strlen(text) != len) {
+    complain(place, 0, "zero byte in the file: this is no configuration file");
+    return;
+  }
+  scan(place, text);
+  if (!place->failed)
+    run_confuse(place, text);
+  if (!place->failed && !place->no_memory)
+    complete(place);
+  if (!place->failed && !place->no_memory && place->table->check != NULL)
+    place->table->check(place->values, place);
+}
+
+int tm_options_parse(const struct tm_option_table *table, const char *path, const char *text, size_t len, void *values,
+                     FILE *complaints)
+{
+  struct tm_option_place place = {.table = table, .path = path, .complaints = complaints, .values = values};
+  char *copy;
+
+  if (table->n > TM_OPTIONS_MAX)
+    abort();
+  memset(values, 0, table->size);
+  if (len > TM_OPTIONS_FILE_MAX) {
+    complain(&place, 0, "longer than %d bytes: this is no configuration file", TM_OPTIONS_FILE_MAX);
+    return TM_E_TOO_BIG;
+  }
+  copy = malloc(len + 1);
+  place.no_memory = copy == NULL;
+  if (copy != NULL) {
+    memcpy(copy, text, len);
+    copy[len] = '\0';
+    parse(&place, copy, len);
+  }
+  free(copy);
+  if (place.no_memory)
+    complain(&place, 0, "out of memory");
+  if (!place.failed)
+    return TM_OK;
+  tm_options_free(table, values);
+  return place.no_memory ? TM_E_NOMEM : TM_E_SYNTAX;
+}
+
+int tm_options_load(const struct tm_option_table *table, const char *path, void *values, FILE *complaints)
+{
+  uint8_t *text;
+  size_t len;
+  int err = tm_file_read(path, TM_OPTIONS_FILE_MAX, &text, &len);
+
+  memset(values, 0, table->size);
+  if (err == TM_E_NOT_FOUND)
+    fprintf(complaints, "%s: no such file: check the path, or start from the sample in the manual\n", path);
+  else if (err == TM_E_IO)
+    fprintf(complaints, "%s: cannot be read: %s\n", path, errno != 0 ? strerror(errno) : "not a regular file");
+  else if (err != TM_OK)
+    fprintf(complaints, "%s: %s\n", path, tm_strerror(err));
+  if (err != TM_OK)
+    return err;
+  err = tm_options_parse(table, path, (const char *)text, len, values, complaints);
+  tm_file_free(text, len);
+  return err;
+}
+
+void tm_options_free(const struct tm_option_table *table, void *values)
+{
+  for (size_t i = 0; i < table->n; i++)
+    if (tm_option_is_text(&table->options[i])) {
+      char *text;
+      memcpy(&text, (char *)values + table->options[i].offset, sizeof text);
+      free(text);
+    }
+  memset(values, 0, table->size);
+}
