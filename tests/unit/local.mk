@@ -1,3 +1,4 @@
 # A unit test needs: its name in check_PROGRAMS and TESTS, its sources, and its room's library.
 UNIT_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 include tests/unit/directory.mk
+include tests/unit/sphinx.mk
