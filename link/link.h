@@ -37,7 +37,7 @@ struct tm_link_config {
   const struct tm_rng *rng;
   const uint8_t *identity_seed; /* 32-byte Ed25519 seed of this relay, copied; NULL: an anonymous client */
   uint32_t handshake_ms;        /* from connect or accept until `up`; else TM_E_TIMEOUT */
-  uint32_t idle_ms;             /* nothing received for so long: TM_E_TIMEOUT */
+  uint32_t idle_ms;             /* no whole cell received for so long: TM_E_TIMEOUT; 0: never */
   uint32_t keepalive_ms;        /* nothing sent for so long: a padding cell goes out; 0: never (a client's own clock sends) */
   uint32_t stall_ms;            /* bytes wait and none could be written for so long: TM_E_TIMEOUT */
   uint32_t queue_cells;         /* cells that wait to be written, per link */
@@ -48,7 +48,7 @@ void tm_link_config_default(struct tm_link_config *config);
 
 /* Errors: TM_E_NOMEM, TM_E_IO (OpenSSL cannot make the certificate). */
 int tm_link_context_new(struct tm_link_context **out, const struct tm_link_config *config) TM_MUST_CHECK;
-/* Closes everything of this context at once, with `down` callbacks, and frees it. */
+/* Closes everything of this context at once, with `down` callbacks, and frees it, its listeners and its diallers. Not from within a callback. */
 void tm_link_context_free(struct tm_link_context *ctx);
 
 struct tm_link_events {
@@ -63,35 +63,41 @@ struct tm_link_events {
   void (*cells)(void *arg, struct tm_link *link, const uint8_t *cells, size_t n);
   /* The queue was full and has room again (half of it). May be NULL. */
   void (*writable)(void *arg, struct tm_link *link);
-  /* Dead now; reason: TM_OK closed by us, TM_E_CLOSED by the peer, TM_E_TIMEOUT, TM_E_PEER wrong pin or refused, TM_E_SYNTAX bad cell, TM_E_IO. */
+  /*
+   * Dead now; reason: TM_OK closed by us, TM_E_CLOSED by the peer, TM_E_TIMEOUT, TM_E_PEER wrong pin or refused, TM_E_SYNTAX bad cell or bad TLS,
+   * TM_E_UNKNOWN another version of the link protocol, TM_E_IO, TM_E_NOMEM.
+   */
   void (*down)(void *arg, struct tm_link *link, int reason);
 };
 
 /*
  * Accepts links at that address; want_anonymous says whether peers without certificate are possible at all. arg is passed to the events.
- * Errors: TM_E_IO (errno: EADDRINUSE, ...), TM_E_NOMEM.
+ * Errors: TM_E_IO (errno: EADDRINUSE, ...), TM_E_NOMEM, TM_E_STATE (a context without identity, or one that is being freed).
  */
 int tm_link_listen(struct tm_link_context *ctx, const struct sockaddr *addr, socklen_t addr_len, bool want_anonymous,
                    const struct tm_link_events *events, void *arg, struct tm_link_listener **out) TM_MUST_CHECK;
 uint16_t tm_link_listener_port(const struct tm_link_listener *listener);
 void tm_link_listener_free(struct tm_link_listener *listener); /* stops accepting; links stay */
 
-/* One attempt to reach the holder of identity there. Errors: TM_E_IO, TM_E_NOMEM; later ones come through `down`. */
+/* One attempt to reach the holder of identity there. Errors: TM_E_IO, TM_E_NOMEM, TM_E_STATE (context is being freed); later ones come through `down`. */
 int tm_link_dial(struct tm_link_context *ctx, const struct sockaddr *addr, socklen_t addr_len,
                  const uint8_t identity[static TM_LINK_IDENTITY_LEN], const struct tm_link_events *events, void *arg,
                  struct tm_link **out) TM_MUST_CHECK;
 
 /*
  * Keeps one link to a peer up: dials again after each `down`, with a backoff that doubles from first_ms to most_ms and is drawn uniformly
- * from its upper half; a link that lived for most_ms starts from first_ms again. The events are passed on.
+ * from its upper half; a link that lived for most_ms starts from first_ms again. The first attempt is made in the next turn of the loop.
+ * The events are passed on; `down` only for links that were up: why an attempt failed, tm_link_dialer_reason tells. Errors: TM_E_NOMEM, TM_E_STATE.
  */
 int tm_link_dialer_new(struct tm_link_context *ctx, const struct sockaddr *addr, socklen_t addr_len,
                        const uint8_t identity[static TM_LINK_IDENTITY_LEN], uint32_t first_ms, uint32_t most_ms,
                        const struct tm_link_events *events, void *arg, struct tm_link_dialer **out) TM_MUST_CHECK;
 struct tm_link *tm_link_dialer_link(const struct tm_link_dialer *dialer); /* NULL unless up */
-void tm_link_dialer_free(struct tm_link_dialer *dialer); /* closes its link, with `down` */
+int tm_link_dialer_reason(const struct tm_link_dialer *dialer);           /* why the last attempt or link ended; TM_OK before that */
+/* Closes its link at once, with `down` before this returns; what was queued is offered to the kernel once. */
+void tm_link_dialer_free(struct tm_link_dialer *dialer);
 
-/* Queues one cell, copied. Errors: TM_E_FULL (nothing changed), TM_E_CLOSED (closing, or not up yet). Many sends in one turn of the loop become one write. */
+/* Queues one cell, copied. Errors: TM_E_FULL (nothing changed), TM_E_CLOSED (closing, or not up yet), TM_E_NOMEM. Many sends in one turn of the loop become one write. */
 int tm_link_send(struct tm_link *link, const uint8_t cell[static TM_CELL_LEN]) TM_MUST_CHECK;
 size_t tm_link_queued(const struct tm_link *link); /* cells that the kernel has not taken yet */
 const uint8_t *tm_link_peer(const struct tm_link *link);   /* 32 bytes; NULL: anonymous */

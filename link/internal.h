@@ -1,0 +1,170 @@
+/*
+ * What the files of this room share; nobody else includes it, tests aside. Thread: the loop's.
+ *
+ * Life of a link: tm_link_kill takes it off the network at once (sockets and events are gone, state DEAD) and puts it on the context's list of
+ * the dead; its memory stays until the context's turn event, which calls `down` and frees it. So code that has called a callback
+ * only needs to look at the state afterwards, and a callback may do to any link what it likes.
+ *
+ * The context's turn event runs once at the end of each turn of the loop in which there was something to do: it encrypts and writes what was queued
+ * (that is how many sends become one write), then buries the dead.
+ */
+#ifndef TM_LINK_INTERNAL_H
+#define TM_LINK_INTERNAL_H
+
+#include <sys/queue.h>
+#include <sys/socket.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <event2/event.h>
+#include <event2/util.h>
+
+#include "link/link.h"
+#include "link/tls.h"
+
+#define TM_LINK_READ_MAX 262144      /* bytes that one wake of one link reads; then it is the next one's turn */
+#define TM_LINK_HANDSHAKE_MAX 32768  /* bytes that a peer may send until TLS is done */
+#define TM_LINK_CHUNK_CELLS 6        /* one record */
+#define TM_LINK_BATCH_RECORDS 16     /* records in one write */
+#define TM_LINK_PLAIN_CELLS 64       /* cells in one call of `cells` */
+#define TM_LINK_CONTROL_MAX 65536    /* bytes that TLS itself may have waiting besides a batch */
+#define TM_LINK_POOL_CHUNKS 64       /* unused chunks that a context keeps */
+#define TM_LINK_LOG_EVERY_MS 60000   /* counted events are logged at most so often */
+
+/* One more than the records: room for a change of keys. */
+#define TM_LINK_BATCH_MAX ((TM_LINK_BATCH_RECORDS + 1) * TM_TLS_SEALED_MAX)
+
+_Static_assert(TM_LINK_CHUNK_CELLS * TM_CELL_LEN == TM_TLS_RECORD_MAX, "a chunk is a record");
+
+enum tm_link_state {
+  TM_LINK_CONNECTING, /* dialled, TCP is not there yet   -> HANDSHAKE, DEAD */
+  TM_LINK_HANDSHAKE,  /* TLS                             -> WELCOME, UP, DEAD */
+  TM_LINK_WELCOME,    /* dialled, TLS is done            -> UP, DEAD */
+  TM_LINK_UP,         /*                                 -> FLUSH, DEAD */
+  TM_LINK_FLUSH,      /* closed by us, cells still go out -> LINGER, DEAD */
+  TM_LINK_LINGER,     /* all is sent, waits for the peer's end, so that its kernel does not throw our last bytes away -> DEAD */
+  TM_LINK_DEAD
+};
+
+struct tm_link_chunk {
+  TAILQ_ENTRY(tm_link_chunk) entry;
+  size_t n;
+  uint8_t cells[TM_LINK_CHUNK_CELLS * TM_CELL_LEN];
+};
+
+TAILQ_HEAD(tm_link_chunks, tm_link_chunk);
+
+struct tm_link {
+  TAILQ_ENTRY(tm_link) entry;       /* links or dead of the context */
+  TAILQ_ENTRY(tm_link) dirty_entry; /* dirty of the context */
+  struct tm_link_context *ctx;
+  enum tm_link_state state;
+  int reason;
+  bool accepted;
+  bool want_anonymous;
+  bool dirty;
+  bool reported;  /* the user knows this link: `down` is due */
+  bool was_full;  /* a send was refused: `writable` is due */
+  bool said_goodbye;
+  bool stalled;   /* bytes wait; since stalled_ms none has left */
+  bool anonymous; /* the peer has no certificate (accepted) or we have none (dialled) */
+  uint8_t identity[TM_LINK_IDENTITY_LEN]; /* dialled: the pin; accepted: the peer's */
+  uint8_t handle[TM_SPHINX_HANDLE_LEN];
+
+  evutil_socket_t fd;
+  struct event *readable;
+  struct event *writable;
+  struct event *timer;
+  struct tm_tls_session *tls;
+
+  struct tm_link_events events;
+  void *events_arg;
+  void *user_arg;
+  struct tm_link_dialer *dialer; /* NULL: not a dialler's, or the dialler is gone */
+
+  size_t partial_len;
+  uint8_t partial[TM_CELL_LEN];
+  size_t handshake_bytes;
+
+  struct tm_link_chunks queue;
+  size_t queue_cells;   /* in queue */
+  uint8_t *out;         /* sealed bytes that the kernel has not taken */
+  size_t out_cap, out_len, out_at;
+  size_t flight_cells;  /* cells of the last batch, of which bytes are in out */
+  size_t flight_len;    /* its length on the wire */
+
+  uint64_t born_ms, got_ms, sent_ms, stalled_ms, closed_ms;
+  uint64_t timer_ms; /* when the timer goes off; 0: not set */
+};
+
+/* Events worth a line in the log, but not one line each. */
+struct tm_link_tally {
+  const char *event;
+  uint64_t n;
+  uint64_t logged_ms;
+};
+
+TAILQ_HEAD(tm_link_list, tm_link);
+
+struct tm_link_context {
+  struct tm_link_config config;
+  struct tm_tls *tls;
+  struct event *turn;
+  struct tm_link_list links, dirty, dead;
+  LIST_HEAD(, tm_link_listener) listeners;
+  LIST_HEAD(, tm_link_dialer) dialers;
+  bool closing;
+  uint32_t accepted;
+  struct tm_link_tally over_limit, accept_failed;
+
+  /* Shared by all links, as one is read or written at a time. */
+  struct tm_link *reading;    /* whose bytes are in in */
+  size_t in_len, in_at;
+  struct tm_link *collecting; /* whose sealed records go to batch and not to its own out */
+  size_t batch_len;
+  struct tm_link_chunks pool;
+  size_t pool_n;
+  uint8_t in[TM_LINK_READ_MAX];
+  uint8_t plain[TM_LINK_PLAIN_CELLS * TM_CELL_LEN];
+  uint8_t batch[TM_LINK_BATCH_MAX];
+};
+
+/* context.c */
+void tm_link_turn_later(struct tm_link_context *ctx);
+void tm_link_tally_add(struct tm_link_context *ctx, struct tm_link_tally *tally);
+uint64_t tm_link_now(const struct tm_link_context *ctx);
+
+/* link.c */
+struct tm_link_start {
+  evutil_socket_t fd; /* taken over, also on error */
+  bool accepted;
+  bool want_anonymous;
+  const uint8_t *identity; /* dialled: the pin */
+  const struct tm_link_events *events;
+  void *arg;
+  struct tm_link_dialer *dialer;
+};
+int tm_link_new(struct tm_link_context *ctx, const struct tm_link_start *start, struct tm_link **out) TM_MUST_CHECK;
+void tm_link_kill(struct tm_link *link, int reason);
+void tm_link_notify_down(struct tm_link *link); /* once at most */
+void tm_link_bury(struct tm_link *link);        /* off the list of the dead: `down`, free */
+void tm_link_arm(struct tm_link *link);         /* sets the timer to the next thing due */
+void tm_link_mark_dirty(struct tm_link *link);
+int tm_link_enqueue(struct tm_link *link, const uint8_t cell[static TM_CELL_LEN]) TM_MUST_CHECK;
+int tm_link_dial_for(struct tm_link_context *ctx, const struct tm_link_start *start, const struct sockaddr *addr,
+                     socklen_t addr_len, struct tm_link **out) TM_MUST_CHECK;
+
+/* io.c */
+extern const struct tm_tls_owner tm_link_tls_owner;
+void tm_link_on_readable(evutil_socket_t fd, short what, void *arg);
+void tm_link_on_writable(evutil_socket_t fd, short what, void *arg);
+void tm_link_flush(struct tm_link *link);
+
+/* listener.c, dialer.c: for the context's end, and for the life of a dialler's link */
+void tm_link_listeners_free(struct tm_link_context *ctx);
+void tm_link_dialers_free(struct tm_link_context *ctx);
+void tm_link_dialer_lost(struct tm_link_dialer *dialer, const struct tm_link *link);
+
+#endif
