@@ -1,10 +1,33 @@
 # The packet.
 if HAVE_CMOCKA
-sphinx_unit_tests = test_vectors
+sphinx_unit_tests = test_vectors test_sphinx test_sphinx_batch test_sphinx_parts test_sphinx_alloc \
+	test_sphinx_unsound
 check_PROGRAMS += $(sphinx_unit_tests)
 TESTS += $(sphinx_unit_tests)
 
+SPHINX_TEST_LIBS = libsphinx.la $(SODIUM_LIBS) $(CMOCKA_LIBS)
+sphinx_net = tests/unit/sphinx_net.h tests/unit/sphinx_net.c
+
 test_vectors_SOURCES = tests/unit/test_vectors.c
 test_vectors_CFLAGS = $(UNIT_CFLAGS) $(JANSSON_CFLAGS)
-test_vectors_LDADD = libsphinx.la $(SODIUM_LIBS) $(CMOCKA_LIBS) $(JANSSON_LIBS)
+test_vectors_LDADD = $(SPHINX_TEST_LIBS) $(JANSSON_LIBS)
+
+test_sphinx_SOURCES = tests/unit/test_sphinx.c $(sphinx_net)
+test_sphinx_CFLAGS = $(UNIT_CFLAGS)
+test_sphinx_LDADD = $(SPHINX_TEST_LIBS)
+
+test_sphinx_batch_SOURCES = tests/unit/test_sphinx_batch.c $(sphinx_net)
+test_sphinx_batch_CFLAGS = $(UNIT_CFLAGS)
+test_sphinx_batch_LDADD = $(SPHINX_TEST_LIBS)
+
+test_sphinx_parts_SOURCES = tests/unit/test_sphinx_parts.c $(sphinx_net)
+test_sphinx_parts_CFLAGS = $(UNIT_CFLAGS)
+test_sphinx_parts_LDADD = $(SPHINX_TEST_LIBS)
+
+test_sphinx_alloc_SOURCES = tests/unit/test_sphinx_alloc.c $(sphinx_net)
+test_sphinx_alloc_CFLAGS = $(UNIT_CFLAGS)
+test_sphinx_alloc_LDADD = $(SPHINX_TEST_LIBS)
+test_sphinx_unsound_SOURCES = tests/unit/test_sphinx_unsound.c
+test_sphinx_unsound_CFLAGS = $(UNIT_CFLAGS)
+test_sphinx_unsound_LDADD = $(SPHINX_TEST_LIBS)
 endif
