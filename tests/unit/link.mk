@@ -1,12 +1,21 @@
 if HAVE_CMOCKA
-link_tests = test_link
+link_tests = test_cell test_link test_link_hostile
 check_PROGRAMS += $(link_tests)
 TESTS += $(link_tests)
 
 LINK_TEST_CFLAGS = $(UNIT_CFLAGS) $(EVENT_CFLAGS) $(OPENSSL_CFLAGS)
 LINK_TEST_LIBS = liblink.la libbase.la $(CMOCKA_LIBS) $(EVENT_LIBS) $(OPENSSL_LIBS) $(SODIUM_LIBS)
 
+test_cell_SOURCES = tests/unit/test_cell.c
+test_cell_CFLAGS = $(UNIT_CFLAGS)
+test_cell_LDADD = liblink.la libbase.la $(CMOCKA_LIBS)
+
 test_link_SOURCES = tests/unit/test_link.c tests/unit/link_support.c tests/unit/link_support.h
 test_link_CFLAGS = $(LINK_TEST_CFLAGS)
 test_link_LDADD = $(LINK_TEST_LIBS)
+
+test_link_hostile_SOURCES = tests/unit/test_link_hostile.c tests/unit/link_support.c tests/unit/link_support.h \
+	tests/unit/link_raw.c tests/unit/link_raw.h
+test_link_hostile_CFLAGS = $(LINK_TEST_CFLAGS)
+test_link_hostile_LDADD = $(LINK_TEST_LIBS)
 endif

@@ -2,6 +2,7 @@
 
 #include <netinet/in.h>
 
+#include <signal.h>
 #include <string.h>
 #include <time.h>
 
@@ -152,6 +153,7 @@ void net_init(struct net *net, bool anonymous)
   struct timeval tick = {0, 2000};
 
   memset(net, 0, sizeof *net);
+  signal(SIGPIPE, SIG_DFL); /* links must not need it ignored; a raw peer ignores it for itself */
   assert_true(sodium_init() >= 0);
   net->base = event_base_new();
   assert_non_null(net->base);
@@ -203,12 +205,18 @@ void net_end(struct net *net)
   event_base_free(net->base);
 }
 
-void run_once(struct event_base *base) { event_base_loop(base, EVLOOP_ONCE); }
+void run_once(struct net *net)
+{
+  event_base_loop(net->base, EVLOOP_ONCE);
+  net->turns++;
+  if (net->pump != NULL)
+    net->pump(net->pump_arg);
+}
 
 void run_for(struct net *net, uint64_t ms)
 {
   uint64_t end = real_ms() + ms;
 
   while (real_ms() < end)
-    run_once(net->base);
+    run_once(net);
 }

@@ -48,6 +48,9 @@ struct net {
   struct sockaddr_storage addr;
   socklen_t addr_len;
   struct ear a, d; /* ears of both */
+  void (*pump)(void *arg); /* called once a turn */
+  void *pump_arg;
+  uint64_t turns;
 };
 
 extern const struct tm_link_events ear_events;
@@ -64,14 +67,14 @@ void net_up(struct net *net);              /* dials and waits until both ends ar
 void net_end(struct net *net);
 
 uint64_t real_ms(void);
-void run_once(struct event_base *base); /* returns after 2 ms at the latest, given net's tick */
+void run_once(struct net *net); /* one turn of the loop, 2 ms at the latest, then the pump */
 void run_for(struct net *net, uint64_t ms);
 
 #define WAIT(net, condition)                              \
   do {                                                    \
     uint64_t wait_end_ = real_ms() + WAIT_MS;             \
     while (!(condition) && real_ms() < wait_end_)         \
-      run_once((net)->base);                              \
+      run_once(net);                              \
     assert_true(condition);                               \
   } while (0)
 
