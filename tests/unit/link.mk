@@ -1,5 +1,5 @@
 if HAVE_CMOCKA
-link_tests = test_cell test_link test_link_hostile
+link_tests = test_cell test_link test_link_hostile test_link_dialled test_link_life
 check_PROGRAMS += $(link_tests)
 TESTS += $(link_tests)
 
@@ -18,4 +18,14 @@ test_link_hostile_SOURCES = tests/unit/test_link_hostile.c tests/unit/link_suppo
 	tests/unit/link_raw.c tests/unit/link_raw.h
 test_link_hostile_CFLAGS = $(LINK_TEST_CFLAGS)
 test_link_hostile_LDADD = $(LINK_TEST_LIBS)
+
+test_link_dialled_SOURCES = tests/unit/test_link_dialled.c tests/unit/link_support.c tests/unit/link_support.h \
+	tests/unit/link_raw.c tests/unit/link_raw.h
+test_link_dialled_CFLAGS = $(LINK_TEST_CFLAGS)
+test_link_dialled_LDADD = $(LINK_TEST_LIBS)
+
+test_link_life_SOURCES = tests/unit/test_link_life.c tests/unit/link_support.c tests/unit/link_support.h \
+	tests/unit/link_raw.c tests/unit/link_raw.h
+test_link_life_CFLAGS = $(LINK_TEST_CFLAGS)
+test_link_life_LDADD = $(LINK_TEST_LIBS)
 endif

@@ -97,8 +97,10 @@ int raw_listen(struct net *net)
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
   struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   socklen_t len = sizeof in;
+  int one = 1;
 
   assert_true(fd >= 0);
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
   assert_int_equal(bind(fd, (struct sockaddr *)&in, sizeof in), 0);
   assert_int_equal(listen(fd, 8), 0);
   assert_int_equal(getsockname(fd, (struct sockaddr *)&in, &len), 0);
@@ -111,7 +113,7 @@ int raw_accept(struct net *net, int listening)
 {
   int fd = -1;
 
-  WAIT(net, (fd = accept(listening, NULL, NULL)) >= 0);
+  WAIT(net, fd >= 0 || (fd = accept(listening, NULL, NULL)) >= 0);
   set_nonblocking(fd);
   return fd;
 }
