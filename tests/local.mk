@@ -1,4 +1,12 @@
 # Tests. Units are cmocka programs, one a room; networks are pytest; checkers are scripts.
 # Each subdirectory of tests has its own fragment, so that rooms don't edit one file.
+AM_TESTS_ENVIRONMENT = \
+	top_srcdir='$(abs_top_srcdir)'; export top_srcdir; \
+	top_builddir='$(abs_top_builddir)'; export top_builddir; \
+	TEST_PYTHON='$(TEST_PYTHON)'; export TEST_PYTHON; \
+	PYTHONDONTWRITEBYTECODE=1; export PYTHONDONTWRITEBYTECODE;
+
 include tests/unit/local.mk
 include tests/reference/local.mk
+include tests/fuzz/local.mk
+include tests/checks/local.mk

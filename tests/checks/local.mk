@@ -1,0 +1,3 @@
+# Checkers of the tree, each with a test that plants faults for it.
+dist_check_SCRIPTS += tests/checks/layers tests/checks/layers-planted
+TESTS += tests/checks/layers tests/checks/layers-planted

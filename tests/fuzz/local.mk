@@ -1,0 +1,28 @@
+# Fuzz targets: fuzz_NAME.c with a seed corpus in corpus/NAME. Configured with --enable-fuzzing they are libFuzzer programs; otherwise
+# each replays its corpus, and changed copies of it, in make check.
+if FUZZING
+FUZZ_MAIN =
+FUZZ_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+else
+FUZZ_MAIN = tests/fuzz/replay.c
+FUZZ_LDFLAGS = $(AM_LDFLAGS)
+endif
+FUZZ_LIBS = libbase.la $(SODIUM_LIBS)
+
+fuzz_targets =
+check_PROGRAMS += $(fuzz_targets)
+if !FUZZING
+TESTS += $(fuzz_targets)
+endif
+EXTRA_DIST += tests/fuzz/corpus tests/fuzz/run
+
+fuzz_targets += tests/fuzz/fuzz_config
+tests_fuzz_fuzz_config_SOURCES = tests/fuzz/fuzz_config.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_config_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_config_LDADD = libconfig.la $(FUZZ_LIBS)
+
+# make fuzz FUZZ_SECONDS=N: each target for so long (needs --enable-fuzzing).
+FUZZ_SECONDS = 10
+.PHONY: fuzz
+fuzz: $(fuzz_targets)
+	$(srcdir)/tests/fuzz/run $(srcdir)/tests/fuzz/corpus $(FUZZ_SECONDS) $(fuzz_targets)
