@@ -2,10 +2,10 @@
 # each replays its corpus, and changed copies of it, in make check.
 if FUZZING
 FUZZ_MAIN =
-FUZZ_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+FUZZLDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 else
 FUZZ_MAIN = tests/fuzz/replay.c
-FUZZ_LDFLAGS = $(AM_LDFLAGS)
+FUZZLDFLAGS = $(AM_LDFLAGS)
 endif
 FUZZ_LIBS = libbase.la $(SODIUM_LIBS)
 
@@ -18,7 +18,7 @@ EXTRA_DIST += tests/fuzz/corpus tests/fuzz/run
 
 fuzz_targets += tests/fuzz/fuzz_config
 tests_fuzz_fuzz_config_SOURCES = tests/fuzz/fuzz_config.c $(FUZZ_MAIN)
-tests_fuzz_fuzz_config_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_config_LDFLAGS = $(FUZZLDFLAGS)
 tests_fuzz_fuzz_config_LDADD = libconfig.la $(FUZZ_LIBS)
 
 # make fuzz FUZZ_SECONDS=N: each target for so long (needs --enable-fuzzing).

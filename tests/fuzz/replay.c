@@ -71,7 +71,7 @@ static int replay_directory(const char *path)
     return 1;
   }
   while ((entry = readdir(dir)) != NULL) {
-    char name[4096];
+    char name[4096 + 256 + 2];
     if (entry->d_name[0] == '.')
       continue;
     snprintf(name, sizeof name, "%s/%s", path, entry->d_name);
