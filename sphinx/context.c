@@ -88,7 +88,10 @@ int tm_sphinx_key_new(tm_sphinx_key **out, const uint8_t *secret)
   TM_CT_SECRET(k->secret, sizeof k->secret);
   /* Neither can fail: a clamped scalar is not a multiple of the group order. */
   (void)!crypto_scalarmult_curve25519_base(k->y, k->secret);
+  /* libsodium branches on whether the scalar is zero or the point the identity; neither is ever so here. */
+  TM_CT_TRUST();
   (void)!crypto_scalarmult_ed25519_base(k->point, k->secret);
+  TM_CT_CHECK();
   /* The public halves of the pair. */
   TM_CT_PUBLIC(k->y, sizeof k->y);
   TM_CT_PUBLIC(k->point, sizeof k->point);

@@ -175,6 +175,8 @@ static void commit(struct work *w, size_t j)
   memcpy(header, l->alpha, TM_SPHINX_ELEMENT_LEN);
   memcpy(header + 32, l->routing + TM_SPHINX_BLOCK_LEN, TM_SPHINX_ROUTING_LEN);
   memcpy(header + 32 + TM_SPHINX_ROUTING_LEN, l->routing + 37, TM_SPHINX_MAC_LEN);
+  /* It goes on the wire. */
+  TM_CT_PUBLIC(header, TM_SPHINX_HEADER_LEN);
 }
 
 /* A packet that failed leaves its verdict and nothing else. */
@@ -253,6 +255,8 @@ static size_t unwrap_bodies(tm_sphinx *ctx, uint8_t *const packet[], tm_sphinx_h
     sodium_memzero(live[j]->payload_key, sizeof live[j]->payload_key);
     if (live[j]->command == TM_SPHINX_DELIVER)
       check_tag(ctx, block[j], live[j]);
+    else
+      TM_CT_PUBLIC(block[j], tm_payload_len(ctx)); /* it goes on the wire */
     good += live[j]->verdict == TM_SPHINX_OK;
   }
   return good;

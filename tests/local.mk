@@ -10,3 +10,4 @@ include tests/unit/local.mk
 include tests/reference/local.mk
 include tests/fuzz/local.mk
 include tests/checks/local.mk
+include tests/ct/local.mk
