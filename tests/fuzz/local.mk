@@ -21,6 +21,11 @@ tests_fuzz_fuzz_config_SOURCES = tests/fuzz/fuzz_config.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_config_LDFLAGS = $(FUZZLDFLAGS)
 tests_fuzz_fuzz_config_LDADD = libconfig.la $(FUZZ_LIBS)
 
+fuzz_targets += tests/fuzz/fuzz_sphinx
+tests_fuzz_fuzz_sphinx_SOURCES = tests/fuzz/fuzz_sphinx.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_sphinx_LDFLAGS = $(FUZZLDFLAGS)
+tests_fuzz_fuzz_sphinx_LDADD = libsphinx.la $(FUZZ_LIBS)
+
 # make fuzz FUZZ_SECONDS=N: each target for so long (needs --enable-fuzzing).
 FUZZ_SECONDS = 10
 .PHONY: fuzz
