@@ -381,6 +381,24 @@ static void test_close_before_up(void **state)
   assert_int_equal(net.a.ups + net.a.downs + net.d.ups, 0);
 }
 
+/* The peer is gone and we have not noticed: writing twice must not raise a signal. */
+static void test_broken_pipe(void **state)
+{
+  (void)state;
+  net_start(&net, false);
+  net_up(&net);
+  tm_link_context_free(net.acceptor);
+  net.acceptor = NULL;
+  for (uint32_t i = 0; i < 3 && tm_link_queued(net.d.link) == 0; i++) {
+    uint8_t cell[TM_CELL_LEN];
+    numbered_cell(cell, i);
+    if (tm_link_send(net.d.link, cell) == TM_OK)
+      tm_link_flush(net.d.link); /* at once, before the loop can see the end */
+  }
+  WAIT(&net, net.d.downs == 1);
+  assert_int_equal(net.d.reason, TM_E_CLOSED);
+}
+
 /* ---- limits ---- */
 
 static void test_max_links(void **state)
@@ -633,7 +651,7 @@ int main(void)
     TEST(test_key_updates_on_the_way), TEST(test_own_key_updates_are_sent), TEST(test_byte_by_byte),
     TEST(test_odd_crumbs), TEST(test_close_flushes), TEST(test_close_under_fire), TEST(test_close_is_bounded),
     TEST(test_close_in_up), TEST(test_close_in_cells), TEST(test_close_others_in_cells), TEST(test_close_in_writable),
-    TEST(test_close_before_up), TEST(test_max_links), TEST(test_no_descriptors), TEST(test_free_while_connecting),
+    TEST(test_close_before_up), TEST(test_broken_pipe), TEST(test_max_links), TEST(test_no_descriptors), TEST(test_free_while_connecting),
     TEST(test_free_in_handshake), TEST(test_free_before_welcome), TEST(test_free_while_up),
     TEST(test_free_while_closing), TEST(test_no_descriptor_leaks), TEST(test_listener_free_keeps_links),
     TEST(test_listen_needs_identity), TEST(test_port_taken), TEST(test_addresses),
