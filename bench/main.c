@@ -1,0 +1,18 @@
+/* tidemill-bench: how fast it is. */
+#include "config.h"
+
+#include "base/config/command.h"
+#include "bench/bench_sphinx.h"
+
+static const struct tm_command commands[] = {
+  {"sphinx", "", "Measure packets: creating, the header step, the body step, for each back-end.", tm_bench_sphinx},
+};
+
+static const struct tm_program program = {
+  .name = "tidemill-bench",
+  .about = "Measures Tidemill on this machine.",
+  .commands = commands,
+  .n = sizeof commands / sizeof commands[0],
+};
+
+int main(int argc, char **argv) { return tm_program_main(&program, argc, argv, NULL); }

@@ -1,0 +1,28 @@
+/*
+ * What every benchmark needs: a clock, one CPU to stay on, and repeated runs boiled down to a median and a spread. One thread.
+ */
+#ifndef TM_BENCH_MEASURE_H
+#define TM_BENCH_MEASURE_H
+
+#include <stddef.h>
+
+#define TM_BENCH_CPU_NAME_LEN 96
+
+/* Nanoseconds since some start; never goes back. */
+double tm_bench_now_ns(void);
+
+/* Ties this thread to the CPU that it runs on. Returns that CPU's number, or -1 if the system refuses. */
+int tm_bench_pin(void);
+
+/* The processor's name as the system gives it, or "unknown". */
+void tm_bench_cpu_name(char name[static TM_BENCH_CPU_NAME_LEN]);
+
+/* Median, 10th and 90th percentile, in the unit of the samples. */
+struct tm_bench_value {
+  double median, low, high;
+};
+
+/* Sorts samples[0..n), n > 0. */
+struct tm_bench_value tm_bench_reduce(double samples[], size_t n);
+
+#endif

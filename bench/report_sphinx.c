@@ -1,0 +1,140 @@
+/* How tidemill-bench sphinx tells what it measured. */
+#include "config.h"
+
+#include <stdio.h>
+
+#include <jansson.h>
+#include <sodium.h>
+
+#include "base/err.h"
+#include "sphinx/sphinx.h"
+
+#include "bench/bench_sphinx.h"
+
+static const struct {
+  const char *name; /* in the table */
+  const char *key;  /* in JSON */
+} steps[TM_BENCH_STEPS] = {
+  [TM_BENCH_X25519] = {"x25519", "x25519_ns"}, [TM_BENCH_LIONESS] = {"lioness", "lioness_ns"},
+  [TM_BENCH_HEADER] = {"header", "header_ns"}, [TM_BENCH_BODY] = {"body", "body_ns"},
+  [TM_BENCH_UNWRAP] = {"unwrap", "unwrap_ns"}, [TM_BENCH_CREATE] = {"create", "create_ns"},
+};
+
+static void print_line(const char *backend, const char *batch, const char *step, struct tm_bench_value v, double unit)
+{
+  printf("%-10s %5s  %-8s %10.2f  %9.2f - %-9.2f %7.2f\n", backend, batch, step, v.median / 1e3, v.low / 1e3, v.high / 1e3,
+         v.median / unit);
+}
+
+void tm_bench_sphinx_print_table(const struct tm_bench_sphinx_options *o, const struct tm_bench_sphinx_report *r)
+{
+  double unit = r->scalarmult_ns.median;
+
+  printf("processor  %s", r->cpu_name);
+  if (r->cpu >= 0)
+    printf(", tied to CPU %d", r->cpu);
+  printf("\npacket     %zu bytes, %zu for the application, path of %zu hop%s\n",
+         TM_SPHINX_HEADER_LEN + TM_SPHINX_TAG_LEN + o->payload, o->payload, o->hops, o->hops == 1 ? "" : "s");
+  printf("figures    per packet or operation: medians of %zu runs, and 10th to 90th percentile\n", o->runs);
+  printf("S          one crypto_scalarmult_curve25519 of libsodium %s\n\n", sodium_version_string());
+  printf("%-10s %5s  %-8s %10s  %21s %7s\n", "back-end", "batch", "step", "us", "spread        ", "in S");
+  print_line("libsodium", "", "S", r->scalarmult_ns, unit);
+  print_line("libsodium", "", "point", r->point_check_ns, unit);
+  for (size_t i = 0; i < r->backends; i++) {
+    const struct tm_bench_sphinx_backend *b = &r->backend[i];
+
+    if (!b->available)
+      printf("%-10s not on this machine\n", b->name);
+    for (size_t j = 0; b->available && j < o->batches; j++)
+      for (int step = 0; step < TM_BENCH_STEPS; step++) {
+        char batch[8];
+
+        snprintf(batch, sizeof batch, "%zu", b->row[j].batch);
+        print_line(b->name, batch, steps[step].name, b->row[j].ns[step], unit);
+      }
+  }
+}
+
+/* A tenth of a nanosecond is more than anybody can measure. */
+static json_t *number(double ns) { return json_real((double)(long long)(ns * 10 + 0.5) / 10); }
+
+static json_t *range(struct tm_bench_value v) { return json_pack("[o,o]", number(v.low), number(v.high)); }
+
+static int add_row(json_t *o, const struct tm_bench_sphinx_row *row)
+{
+  json_t *spread = json_object();
+  int err = json_object_set_new(o, "batch", json_integer((json_int_t)row->batch));
+
+  for (int step = 0; step < TM_BENCH_STEPS; step++) {
+    err |= json_object_set_new(o, steps[step].key, number(row->ns[step].median));
+    err |= json_object_set_new(spread, steps[step].key, range(row->ns[step]));
+  }
+  return err | json_object_set_new(o, "spread", spread);
+}
+
+/* The figures of the largest batch stand at the back-end itself, those of each size in "batches". */
+static json_t *backend_json(const struct tm_bench_sphinx_options *o, const struct tm_bench_sphinx_backend *b)
+{
+  json_t *v = json_pack("{s:s,s:b}", "name", b->name, "available", b->available);
+  json_t *all = json_array();
+  size_t largest = 0;
+  int err = 0;
+
+  for (size_t i = 0; i < o->batches; i++)
+    if (o->batch[i] > o->batch[largest])
+      largest = i;
+  if (b->available) {
+    err = add_row(v, &b->row[largest]);
+    for (size_t i = 0; i < o->batches; i++) {
+      json_t *row = json_object();
+
+      err |= add_row(row, &b->row[i]);
+      err |= json_array_append_new(all, row);
+    }
+  } else {
+    for (int step = 0; step < TM_BENCH_STEPS; step++)
+      err |= json_object_set_new(v, steps[step].key, json_null());
+  }
+  err |= json_object_set_new(v, "batches", all);
+  if (err == 0)
+    return v;
+  json_decref(v);
+  return NULL;
+}
+
+static json_t *report_json(const struct tm_bench_sphinx_options *o, const struct tm_bench_sphinx_report *r)
+{
+  json_t *list = json_array();
+  json_t *root = json_pack("{s:s,s:o,s:I,s:I,s:o}", "cpu", r->cpu_name, "libsodium_scalarmult_ns",
+                           number(r->scalarmult_ns.median), "payload_bytes", (json_int_t)o->payload, "hops",
+                           (json_int_t)o->hops, "backends", list);
+  int err = root == NULL;
+
+  for (size_t i = 0; i < r->backends && err == 0; i++)
+    err |= json_array_append_new(list, backend_json(o, &r->backend[i]));
+  if (err == 0) {
+    err |= json_object_set_new(root, "libsodium_scalarmult_spread", range(r->scalarmult_ns));
+    err |= json_object_set_new(root, "libsodium_version", json_string(sodium_version_string()));
+    err |= json_object_set_new(root, "point_check_ns", number(r->point_check_ns.median));
+    err |= json_object_set_new(root, "packet_bytes",
+                               json_integer((json_int_t)(TM_SPHINX_HEADER_LEN + TM_SPHINX_TAG_LEN + o->payload)));
+    err |= json_object_set_new(root, "runs", json_integer((json_int_t)o->runs));
+    err |= json_object_set_new(root, "pinned_cpu", r->cpu >= 0 ? json_integer(r->cpu) : json_null());
+  }
+  if (err == 0)
+    return root;
+  json_decref(root);
+  return NULL;
+}
+
+int tm_bench_sphinx_print_json(const struct tm_bench_sphinx_options *o, const struct tm_bench_sphinx_report *r)
+{
+  json_t *root = report_json(o, r);
+  int err;
+
+  if (root == NULL)
+    return TM_E_NOMEM;
+  err = json_dumpf(root, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
+  json_decref(root);
+  return err == 0 && putchar('\n') != EOF ? TM_OK : TM_E_IO;
+}
