@@ -11,3 +11,5 @@ include tests/reference/local.mk
 include tests/fuzz/local.mk
 include tests/checks/local.mk
 include tests/ct/local.mk
+include tests/bench/local.mk
+include tests/install/local.mk
