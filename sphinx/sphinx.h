@@ -50,7 +50,7 @@ extern "C" {
 #define TM_SPHINX_CREATE_RANDOM_LEN 292
 #define TM_SPHINX_SURB_RANDOM_LEN (TM_SPHINX_CREATE_RANDOM_LEN + TM_SPHINX_REPLY_KEY_LEN)
 #define TM_SPHINX_DELAY_MAX_MS 86400000u
-#define TM_SPHINX_BATCH_MAX 64 /* packets in one call */
+#define TM_SPHINX_BATCH_MAX 64 /* packets that are worked on together */
 
 /* Results and per-packet verdicts. */
 enum {
@@ -91,7 +91,7 @@ typedef struct {
   int verdict;                                      /* TM_SPHINX_OK or an error above */
   uint8_t command;                                  /* valid if verdict is OK */
   uint32_t delay_ms;
-  uint8_t next[TM_SPHINX_IDENTITY_LEN];             /* forward: next relay; reply: handle, SURB id */
+  uint8_t next[TM_SPHINX_IDENTITY_LEN];             /* forward: next relay; reply: handle, SURB id; deliver: zero */
   uint8_t replay_tag[TM_SPHINX_REPLAY_TAG_LEN];
   uint8_t payload_key[TM_SPHINX_PAYLOAD_KEY_LEN];
 } tm_sphinx_hop;
@@ -109,7 +109,7 @@ const char *tm_sphinx_strerror(int error);
 /* Names of all back-ends built in, best first, ended by NULL; static. */
 const char *const *tm_sphinx_backends(void);
 
-/* Is a back-end of that name built in, usable on this CPU and through its self-test? 1 or 0. */
+/* Is a back-end of that name built in, usable on this CPU and through its self-test? 1 or 0. Any thread. */
 int tm_sphinx_backend_available(const char *name);
 
 /*
@@ -132,13 +132,16 @@ int tm_sphinx_key_new(tm_sphinx_key **out, const uint8_t *secret /* 32 */) TM_SP
 void tm_sphinx_key_free(tm_sphinx_key *key); /* NULL is fine */
 void tm_sphinx_key_point(const tm_sphinx_key *key, uint8_t *point /* 32, written */);
 
-/* Is it a canonical point of the prime-order subgroup, not the identity? OK or E_POINT. */
+/*
+ * Is it a canonical point of the prime-order subgroup, not the identity? OK or E_POINT. A libsodium whose own check lets points
+ * of mixed order pass (CVE-2025-69277) is recognised, and a check of ours then runs beside it. Any thread; the point is public.
+ */
 int tm_sphinx_point_check(const uint8_t *point /* 32 */) TM_SPHINX_MUST_CHECK;
 
 /*
- * Header step (section 8) for n <= TM_SPHINX_BATCH_MAX packets, n > 0. packet[i] has len[i] bytes and becomes the packet
+ * Header step (section 8) for n packets, taken TM_SPHINX_BATCH_MAX at a time. packet[i] has len[i] bytes and becomes the packet
  * for the next hop, but for its payload; where hop[i].verdict is not OK it stays as it was and the rest of hop[i]
- * is zero. The pointers must not overlap. Returns how many verdicts are OK.
+ * is zero. Packets must not overlap. Returns how many verdicts are OK.
  * Verdicts: OK, E_LENGTH, E_NONCANONICAL, E_LOW_ORDER, E_MAC, E_COMMAND.
  */
 size_t tm_sphinx_unwrap_headers(tm_sphinx *ctx, const tm_sphinx_key *key, uint8_t *const packet[], const size_t len[],
@@ -148,22 +151,24 @@ size_t tm_sphinx_unwrap_headers(tm_sphinx *ctx, const tm_sphinx_key *key, uint8_
  * Body step for the packets whose hop[i].verdict is OK; the others are left alone. The caller has set
  * E_REPLAY where the tag was known. Afterwards, at packet[i] + TM_SPHINX_HEADER_LEN: for FORWARD and REPLY the payload with one
  * layer less, for DELIVER the zero tag and the body; where the tag is wrong the verdict becomes E_TAG and the payload zero.
+ * The payload_key of each packet worked on is zero afterwards.
  * Returns how many verdicts are OK.
  */
 size_t tm_sphinx_unwrap_bodies(tm_sphinx *ctx, uint8_t *const packet[], tm_sphinx_hop hop[], size_t n);
 
 /*
- * Makes a packet along path[0..hops) that is delivered at the last (section 7). body: the body length of ctx.
+ * Makes a packet along path[0..hops) that is delivered at the last (section 7). body: the body length of ctx, not inside packet.
  * random: CREATE_RANDOM_LEN fresh secret bytes; the same bytes give the same packet. packet: the packet length of ctx, written.
- * Errors: E_PATH, E_POINT, E_LOW_ORDER; packet is then zero.
+ * Mix keys found good are remembered in ctx, so a relay's later packets cost less.
+ * Errors: E_PATH, E_POINT, E_LOW_ORDER (a chance of 2^-126 with random bytes); packet is then zero.
  */
 int tm_sphinx_create(tm_sphinx *ctx, const tm_sphinx_node path[], size_t hops, const uint8_t *body, const uint8_t *random,
                      uint8_t *packet) TM_SPHINX_MUST_CHECK;
 
 /*
  * Makes a reply block along path[0..hops) that ends at the session handle of the last relay, an entry (section 9).
- * random: SURB_RANDOM_LEN fresh secret bytes: CREATE_RANDOM_LEN for the header, then the reply key. surb: SURB_LEN, written. *keys: written.
- * Errors: E_PATH, E_POINT, E_LOW_ORDER; surb and *keys are then zero.
+ * random: SURB_RANDOM_LEN fresh secret bytes: CREATE_RANDOM_LEN for the header, then the reply key. surb: SURB_LEN, written.
+ * *keys: written. Errors: as tm_sphinx_create; surb and *keys are then zero.
  */
 int tm_sphinx_surb_create(tm_sphinx *ctx, const tm_sphinx_node path[], size_t hops,
                           const uint8_t *handle /* 16 */, const uint8_t *surb_id /* 16 */, const uint8_t *random,

@@ -1,7 +1,7 @@
 # The packet.
 if HAVE_CMOCKA
 sphinx_unit_tests = test_vectors test_sphinx test_sphinx_batch test_sphinx_parts test_sphinx_alloc \
-	test_sphinx_unsound
+	test_sphinx_unsound test_sphinx_threads
 check_PROGRAMS += $(sphinx_unit_tests)
 TESTS += $(sphinx_unit_tests)
 
@@ -30,4 +30,8 @@ test_sphinx_alloc_LDADD = $(SPHINX_TEST_LIBS)
 test_sphinx_unsound_SOURCES = tests/unit/test_sphinx_unsound.c
 test_sphinx_unsound_CFLAGS = $(UNIT_CFLAGS)
 test_sphinx_unsound_LDADD = $(SPHINX_TEST_LIBS)
+
+test_sphinx_threads_SOURCES = tests/unit/test_sphinx_threads.c
+test_sphinx_threads_CFLAGS = $(UNIT_CFLAGS)
+test_sphinx_threads_LDADD = $(SPHINX_TEST_LIBS)
 endif
