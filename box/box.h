@@ -36,20 +36,29 @@ struct tm_box_reader {
   uint64_t index;
 };
 
-/* The writer's side of a sequence that begins at index, from a uniform secret seed. Serialised writer: tm_box_writer_pack. */
+/*
+ * Does the crypto library behave as everything here relies on (points, unclamped scalars, signatures, known answers)? A store
+ * and a client MUST ask once at start and refuse to run otherwise. Starts libsodium. Errors: TM_E_STATE.
+ */
+int tm_box_self_test(void) TM_MUST_CHECK;
+
+/* The writer's side of a sequence that begins at index, from a uniform secret seed. */
 void tm_box_writer_init(struct tm_box_writer *w, const uint8_t seed[static TM_BOX_SEED_LEN], uint64_t index);
-/* What the reader gets: the sequence from the writer's present index on, nothing before it. */
+/* What the reader gets: the sequence from the writer's present index on, nothing before it. Secret. */
 void tm_box_capability(const struct tm_box_writer *w, uint8_t capability[static TM_BOX_CAPABILITY_LEN]);
-/* Errors: TM_E_POINT. */
+/* Errors: TM_E_POINT; *r is then zero. */
 int tm_box_reader_init(struct tm_box_reader *r, const uint8_t capability[static TM_BOX_CAPABILITY_LEN]) TM_MUST_CHECK;
 void tm_box_reader_capability(const struct tm_box_reader *r, uint8_t capability[static TM_BOX_CAPABILITY_LEN]);
 
-/* Moves the chain forward to index and forgets what is before. Errors: TM_E_STATE (index lies behind), TM_E_TOO_BIG (over TM_BOX_STEP_MAX steps). */
+/*
+ * Moves the chain forward to index and forgets what is before; the present index itself changes nothing. Errors: TM_E_STATE (index lies
+ * behind), TM_E_TOO_BIG (over TM_BOX_STEP_MAX steps, about 5 s of them); nothing has changed then.
+ */
 #define TM_BOX_STEP_MAX 10000000u
 int tm_box_writer_advance(struct tm_box_writer *w, uint64_t index) TM_MUST_CHECK;
 int tm_box_reader_advance(struct tm_box_reader *r, uint64_t index) TM_MUST_CHECK;
 
-/* The id at the present index. Errors: TM_E_POINT (a hash that reduces to zero: never seen). */
+/* The id at the present index. Errors: TM_E_POINT (a hash that reduces to zero: never seen; or a struct that init did not make); id is then zero. */
 int tm_box_writer_id(const struct tm_box_writer *w, uint8_t id[static TM_BOX_ID_LEN]) TM_MUST_CHECK;
 int tm_box_reader_id(const struct tm_box_reader *r, uint8_t id[static TM_BOX_ID_LEN]) TM_MUST_CHECK;
 
@@ -73,7 +82,8 @@ void tm_box_decoy_id(const uint8_t random[static 64], uint8_t id[static TM_BOX_I
 
 /*
  * Rendezvous hashing: writes the indices of the two stores of an id, the one to be asked first in front.
- * identities: n store identities of 32 bytes each, n >= 2. epoch-independent; the same for every order of the stores.
+ * identities: n different store identities of 32 bytes each, n >= 2; n = 1 gives the one store twice, n = 0 aborts.
+ * epoch-independent; the same stores for every order of the list.
  */
 void tm_box_stores(const uint8_t id[static TM_BOX_ID_LEN], const uint8_t (*identities)[32], size_t n, size_t choice[static 2]);
 

@@ -42,6 +42,14 @@ struct tm_record {
   size_t name_len;
 };
 
+/* Valid UTF-8 (strict: shortest forms, no surrogates), one byte at least? Of a whole text, inline or bulk. */
+bool tm_record_text_ok(const uint8_t *text, size_t len);
+/*
+ * A file's name as records carry it? 1 to TM_BULK_NAME_MAX bytes of valid UTF-8, not "." or "..", no '/', no control character
+ * (U+0000 to 1F, 7F to 9F), nothing that turns or breaks a line of text (U+2028 to 202E, 2066 to 2069).
+ */
+bool tm_record_name_ok(const char *name, size_t len);
+
 /* A packer over the text of one box. */
 struct tm_record_writer { uint8_t *text; size_t at; };
 void tm_record_begin(struct tm_record_writer *w, uint8_t text[static TM_BOX_TEXT_LEN]);

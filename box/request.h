@@ -3,7 +3,7 @@
  *
  * Request (2048): version 1 (1) | op (1) | zero (2) | token (96) | SURB (377) | id (32) | signature (64) | box (1472) | zero (3)
  *                 signature and box are random for a GET, so that all requests look alike to whoever compresses or counts.
- * Answer (2048):  version 1 (1) | op (1) | status (1) | zero (1) | id (32) | signature (64) | box (1472) | zero (475)
+ * Answer (2048):  version 1 (1) | op (1) | status (1) | zero (1) | id (32) | signature (64) | box (1472) | zero (476)
  *                 signature and box are zero unless status is FOUND.
  */
 #ifndef TM_BOX_REQUEST_H
