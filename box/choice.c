@@ -29,7 +29,8 @@ static void rank_store(struct rank *rank, const uint8_t id[static TM_BOX_ID_LEN]
 
 static bool is_higher(const struct rank *a, const struct rank *b) { return memcmp(a, b, sizeof *a) > 0; }
 
-void tm_box_stores(const uint8_t id[static TM_BOX_ID_LEN], const uint8_t (*identities)[32], size_t n, size_t choice[static 2])
+void tm_box_stores(const uint8_t id[static TM_BOX_ID_LEN], const uint8_t (*identities)[32], size_t n,
+                   size_t choice[static 2])
 {
   struct rank best[2], rank;
 

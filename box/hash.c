@@ -12,7 +12,8 @@ void tm_box_hash(uint8_t *out, size_t out_len, const char *personal, const uint8
   crypto_generichash_blake2b_state state;
 
   /* Fails only for lengths that are a mistake of this room. */
-  if (crypto_generichash_blake2b_init_salt_personal(&state, key, key_len, out_len, NULL, (const uint8_t *)personal) != 0)
+  if (crypto_generichash_blake2b_init_salt_personal(&state, key, key_len, out_len, NULL, (const uint8_t *)personal) !=
+      0)
     abort();
   for (size_t i = 0; i < n; i++)
     crypto_generichash_blake2b_update(&state, parts[i].data, parts[i].len);

@@ -1,6 +1,6 @@
 /*
- * What the files of this room share. Nothing of it may be called from outside: a per-index scalar, with a read capability,
- * gives the root scalar away.
+ * What the files of this room share. Nothing of it may be called from outside: a per-index scalar, with a read
+ * capability, gives the root scalar away.
  */
 #ifndef TM_BOX_INTERNAL_H
 #define TM_BOX_INTERNAL_H
@@ -25,8 +25,8 @@ struct tm_bytes {
 };
 
 /*
- * HASH of the specification: BLAKE2b of the parts, one behind the other. personal: 16 characters. key: at most 64 bytes, or
- * none (NULL, 0). out must not overlap the parts' last use: it is written at the end. Wipes its state.
+ * HASH of the specification: BLAKE2b of the parts, one behind the other. personal: 16 characters. key: at most 64
+ * bytes, or none (NULL, 0). out may be one of the parts or the key: it is written at the end. Wipes its state.
  */
 void tm_box_hash(uint8_t *out, size_t out_len, const char *personal, const uint8_t *key, size_t key_len,
                  const struct tm_bytes *parts, size_t n);
@@ -37,11 +37,11 @@ void tm_box_hash(uint8_t *out, size_t out_len, const char *personal, const uint8
 void tm_box_store64(uint8_t out[static 8], uint64_t v); /* big-endian */
 uint64_t tm_box_load64(const uint8_t in[static 8]);
 
-/* The writer's scalar a_i and id at its present index. Errors: TM_E_POINT; both are then zero. The caller wipes scalar. */
-int tm_box_writer_scalar(const struct tm_box_writer *w, uint8_t scalar[static 32], uint8_t id[static TM_BOX_ID_LEN])
-  TM_MUST_CHECK;
+/* The writer's scalar a_i (which the caller wipes) and id at its present index. Errors: TM_E_POINT; both are zero. */
+int tm_box_writer_scalar(const struct tm_box_writer *w, uint8_t scalar[static 32],
+                         uint8_t id[static TM_BOX_ID_LEN]) TM_MUST_CHECK;
 /* The key of the box at an index. Secret; the caller wipes it. */
-void tm_box_key(uint8_t key[static TM_BOX_KEY_LEN], const uint8_t point[static 32], const uint8_t chain[static TM_BOX_CHAIN_LEN],
-                uint64_t index);
+void tm_box_key(uint8_t key[static TM_BOX_KEY_LEN], const uint8_t point[static 32],
+                const uint8_t chain[static TM_BOX_CHAIN_LEN], uint64_t index);
 
 #endif

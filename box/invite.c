@@ -16,7 +16,10 @@
 /* All ones if a < b, else zero; both below 2^31. */
 static unsigned mask_less(unsigned a, unsigned b) { return 0u - ((a - b) >> 31); }
 static unsigned mask_equal(unsigned a, unsigned b) { return mask_less(a ^ b, 1); }
-static unsigned mask_between(unsigned c, unsigned first, unsigned last) { return ~mask_less(c, first) & mask_less(c, last + 1); }
+static unsigned mask_between(unsigned c, unsigned first, unsigned last)
+{
+  return ~mask_less(c, first) & mask_less(c, last + 1);
+}
 static unsigned choose(unsigned mask, unsigned yes, unsigned no) { return (mask & yes) | (~mask & no); }
 
 /* Crockford's alphabet, 0 to 31, without a table that a secret would index: letters but I, L, O and U. */
@@ -59,8 +62,8 @@ static uint8_t field_multiply(uint8_t secret, uint8_t factor)
 }
 
 /*
- * A Reed-Solomon code: the remainder by (x - 2)(x - 4)(x - 8)(x - 16), where 2 generates the field, plus 1, 2, 3, 4. Any change
- * of up to four symbols shows, so any mistyped symbol and any exchange of two.
+ * A Reed-Solomon code: the remainder by (x - 2)(x - 4)(x - 8)(x - 16), where 2 generates the field, plus 1, 2, 3, 4.
+ * Any change of up to four symbols shows, so any mistyped symbol and any exchange of two.
  */
 static void checksum(const uint8_t value[static TM_INVITE_SECRET_SYMBOLS], uint8_t check[static CHECK_SYMBOLS])
 {

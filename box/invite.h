@@ -1,6 +1,7 @@
 /*
- * Invite codes (doc/spec/client.md, section "Pairing"): 130 bits that a person can type or read aloud, with a checksum.
- * 26 symbols of Crockford's base32 and 4 of checksum, shown as six groups of five: "ABCDE-FGHJK-...". Any thread.
+ * Invite codes (doc/spec/pairing.md): 130 bits that a person can type or read aloud, with a checksum.
+ * 26 symbols of Crockford's base32 and 4 of checksum (any change of up to four symbols shows), written as six groups of
+ * five: "ABCDE-FGHJK-...". Any thread.
  */
 #ifndef TM_BOX_INVITE_H
 #define TM_BOX_INVITE_H
@@ -20,15 +21,17 @@ void tm_invite_make(const uint8_t random[static TM_INVITE_RANDOM_LEN], char code
 
 /* What is wrong with a typed code, for the message to the user. */
 struct tm_invite_error {
-  size_t position;  /* 1-based symbol with an impossible character; 0: none */
+  size_t position; /* 1-based symbol with an impossible character; 0: none */
   char character;
   size_t symbols;   /* how many symbols there were; TM_INVITE_SYMBOLS are due */
   int checksum_bad; /* length and characters fine, but mistyped somewhere */
 };
 /*
- * Reads a code as typed: case, hyphens and spaces don't matter; O is 0, I and L are 1. secret: its 26 canonical symbols, the secret that everything is derived from.
- * Errors: TM_E_SYNTAX with *why; secret is then zero.
+ * Reads a code as typed: case, hyphens and white space don't matter; O is 0, I and L are 1. secret: its 26 canonical
+ * symbols, the secret that everything is derived from. Errors: TM_E_SYNTAX with *why (the first of: an impossible
+ * character, a wrong number of symbols, a wrong checksum); secret is then zero.
  */
-int tm_invite_parse(const char *typed, uint8_t secret[static TM_INVITE_SECRET_SYMBOLS], struct tm_invite_error *why) TM_MUST_CHECK;
+int tm_invite_parse(const char *typed, uint8_t secret[static TM_INVITE_SECRET_SYMBOLS],
+                    struct tm_invite_error *why) TM_MUST_CHECK;
 
 #endif

@@ -16,7 +16,8 @@
 #define SAFETY_DIGITS 5
 #define SAFETY_BYTES 5 /* of the hash, a group */
 
-_Static_assert(TM_PAIRING_OFFER_RANDOM_LEN == TM_BOX_NONCE_LEN && TM_PAIRING_CONFIRM_RANDOM_LEN == TM_BOX_NONCE_LEN, "nonce");
+_Static_assert(TM_PAIRING_OFFER_RANDOM_LEN == TM_BOX_NONCE_LEN && TM_PAIRING_CONFIRM_RANDOM_LEN == TM_BOX_NONCE_LEN,
+               "nonce");
 _Static_assert(TM_SAFETY_TEXT_LEN == SAFETY_GROUPS * (SAFETY_DIGITS + 1), "safety number");
 
 /* What both sides know after the exchange. */
@@ -26,19 +27,20 @@ struct exchange {
   uint8_t safety[TM_PAIRING_SAFETY_LEN];
 };
 
-static void meeting_writer(struct tm_box_writer *w, const uint8_t secret[static TM_INVITE_SECRET_SYMBOLS], uint8_t direction,
-                           uint64_t slot)
+static void meeting_writer(struct tm_box_writer *w, const uint8_t secret[static TM_INVITE_SECRET_SYMBOLS],
+                           uint8_t direction, uint64_t slot)
 {
   uint8_t seed[TM_BOX_SEED_LEN], at[8];
 
   tm_box_store64(at, slot);
-  TM_BOX_HASH(seed, sizeof seed, "tidemill.meeting", secret, TM_INVITE_SECRET_SYMBOLS, {&direction, 1}, {at, sizeof at});
+  TM_BOX_HASH(seed, sizeof seed, "tidemill.meeting", secret, TM_INVITE_SECRET_SYMBOLS, {&direction, 1},
+              {at, sizeof at});
   tm_box_writer_init(w, seed, slot);
   sodium_memzero(seed, sizeof seed);
 }
 
-void tm_pairing_meeting(const uint8_t secret[static TM_INVITE_SECRET_SYMBOLS], uint64_t slot, struct tm_box_writer *inviter,
-                        struct tm_box_writer *acceptor)
+void tm_pairing_meeting(const uint8_t secret[static TM_INVITE_SECRET_SYMBOLS], uint64_t slot,
+                        struct tm_box_writer *inviter, struct tm_box_writer *acceptor)
 {
   meeting_writer(inviter, secret, 1, slot);
   meeting_writer(acceptor, secret, 2, slot);
@@ -50,9 +52,9 @@ void tm_pairing_ephemeral(const uint8_t secret[static 32], uint8_t public_key[st
 }
 
 /* From one's own secret and the other's key. Errors: TM_E_POINT; *x is then zero. */
-static int exchange(struct exchange *x, const uint8_t code[static TM_INVITE_SECRET_SYMBOLS], const uint8_t own_secret[static 32],
-                    const uint8_t other_public[static 32], const uint8_t inviter_public[static 32],
-                    const uint8_t acceptor_public[static 32])
+static int exchange(struct exchange *x, const uint8_t code[static TM_INVITE_SECRET_SYMBOLS],
+                    const uint8_t own_secret[static 32], const uint8_t other_public[static 32],
+                    const uint8_t inviter_public[static 32], const uint8_t acceptor_public[static 32])
 {
   uint8_t shared[32], keys[2 * TM_BOX_KEY_LEN];
   const struct tm_bytes transcript[] = {{inviter_public, 32}, {acceptor_public, 32}, {shared, 32}};
@@ -75,23 +77,25 @@ out:
 
 /* nonce | sealed capability. The key binds the transcript; it seals one capability only. */
 static void seal_capability(struct tm_writer *w, const uint8_t key[static TM_BOX_KEY_LEN],
-                            const uint8_t capability[static TM_BOX_CAPABILITY_LEN], const uint8_t nonce[static TM_BOX_NONCE_LEN])
+                            const uint8_t capability[static TM_BOX_CAPABILITY_LEN],
+                            const uint8_t nonce[static TM_BOX_NONCE_LEN])
 {
   uint8_t sealed[SEALED_LEN];
 
-  (void)crypto_aead_xchacha20poly1305_ietf_encrypt(sealed, NULL, capability, TM_BOX_CAPABILITY_LEN, NULL, 0, NULL, nonce, key);
+  (void)crypto_aead_xchacha20poly1305_ietf_encrypt(sealed, NULL, capability, TM_BOX_CAPABILITY_LEN, NULL, 0, NULL,
+                                                   nonce, key);
   tm_write_bytes(w, nonce, TM_BOX_NONCE_LEN);
   tm_write_bytes(w, sealed, sizeof sealed);
 }
 
 /* Errors: TM_E_AUTH, TM_E_POINT (the other side sent no point); capability is then zero. */
-static int open_capability(const uint8_t sealed[static TM_BOX_NONCE_LEN + SEALED_LEN], const uint8_t key[static TM_BOX_KEY_LEN],
-                           uint8_t capability[static TM_BOX_CAPABILITY_LEN])
+static int open_capability(const uint8_t sealed[static TM_BOX_NONCE_LEN + SEALED_LEN],
+                           const uint8_t key[static TM_BOX_KEY_LEN], uint8_t capability[static TM_BOX_CAPABILITY_LEN])
 {
   int err = TM_OK;
 
-  if (crypto_aead_xchacha20poly1305_ietf_decrypt(capability, NULL, NULL, sealed + TM_BOX_NONCE_LEN, SEALED_LEN, NULL, 0, sealed,
-                                                 key) != 0)
+  if (crypto_aead_xchacha20poly1305_ietf_decrypt(capability, NULL, NULL, sealed + TM_BOX_NONCE_LEN, SEALED_LEN, NULL, 0,
+                                                 sealed, key) != 0)
     err = TM_E_AUTH;
   else if (tm_sphinx_point_check(capability) != TM_SPHINX_OK)
     err = TM_E_POINT;
@@ -150,10 +154,12 @@ int tm_pairing_hello_read(const uint8_t text[static TM_BOX_TEXT_LEN], uint8_t ac
   return TM_OK;
 }
 
-int tm_pairing_offer_write(uint8_t text[static TM_BOX_TEXT_LEN], const uint8_t code_secret[static TM_INVITE_SECRET_SYMBOLS],
+int tm_pairing_offer_write(uint8_t text[static TM_BOX_TEXT_LEN],
+                           const uint8_t code_secret[static TM_INVITE_SECRET_SYMBOLS],
                            const uint8_t inviter_secret[static 32], const uint8_t acceptor_public[static 32],
                            const uint8_t capability[static TM_BOX_CAPABILITY_LEN],
-                           const uint8_t random[static TM_PAIRING_OFFER_RANDOM_LEN], uint8_t safety[static TM_PAIRING_SAFETY_LEN])
+                           const uint8_t random[static TM_PAIRING_OFFER_RANDOM_LEN],
+                           uint8_t safety[static TM_PAIRING_SAFETY_LEN])
 {
   struct tm_writer w = begin_message(text, TM_PAIRING_OFFER);
   uint8_t inviter_public[TM_PAIRING_EPHEMERAL_LEN];
@@ -174,9 +180,11 @@ int tm_pairing_offer_write(uint8_t text[static TM_BOX_TEXT_LEN], const uint8_t c
   return err;
 }
 
-int tm_pairing_offer_read(const uint8_t text[static TM_BOX_TEXT_LEN], const uint8_t code_secret[static TM_INVITE_SECRET_SYMBOLS],
+int tm_pairing_offer_read(const uint8_t text[static TM_BOX_TEXT_LEN],
+                          const uint8_t code_secret[static TM_INVITE_SECRET_SYMBOLS],
                           const uint8_t acceptor_secret[static 32], uint8_t inviter_public[static 32],
-                          uint8_t capability[static TM_BOX_CAPABILITY_LEN], uint8_t safety[static TM_PAIRING_SAFETY_LEN])
+                          uint8_t capability[static TM_BOX_CAPABILITY_LEN],
+                          uint8_t safety[static TM_PAIRING_SAFETY_LEN])
 {
   const uint8_t *body = message_body(text, TM_PAIRING_OFFER, TM_PAIRING_EPHEMERAL_LEN + TM_BOX_NONCE_LEN + SEALED_LEN);
   uint8_t acceptor_public[TM_PAIRING_EPHEMERAL_LEN];
@@ -202,7 +210,8 @@ out:
   return err;
 }
 
-int tm_pairing_confirm_write(uint8_t text[static TM_BOX_TEXT_LEN], const uint8_t code_secret[static TM_INVITE_SECRET_SYMBOLS],
+int tm_pairing_confirm_write(uint8_t text[static TM_BOX_TEXT_LEN],
+                             const uint8_t code_secret[static TM_INVITE_SECRET_SYMBOLS],
                              const uint8_t acceptor_secret[static 32], const uint8_t inviter_public[static 32],
                              const uint8_t capability[static TM_BOX_CAPABILITY_LEN],
                              const uint8_t random[static TM_PAIRING_CONFIRM_RANDOM_LEN])
@@ -223,7 +232,8 @@ int tm_pairing_confirm_write(uint8_t text[static TM_BOX_TEXT_LEN], const uint8_t
   return err;
 }
 
-int tm_pairing_confirm_read(const uint8_t text[static TM_BOX_TEXT_LEN], const uint8_t code_secret[static TM_INVITE_SECRET_SYMBOLS],
+int tm_pairing_confirm_read(const uint8_t text[static TM_BOX_TEXT_LEN],
+                            const uint8_t code_secret[static TM_INVITE_SECRET_SYMBOLS],
                             const uint8_t inviter_secret[static 32], const uint8_t acceptor_public[static 32],
                             uint8_t capability[static TM_BOX_CAPABILITY_LEN])
 {

@@ -7,19 +7,33 @@
 #include "box/record.h"
 
 #define HASH_LEN 32
-#define TEXT_FIXED_LEN 12                                        /* number, sent */
+#define TEXT_FIXED_LEN 12                                              /* number, sent */
 #define BULK_FIXED_LEN (12 + 1 + 8 + HASH_LEN + TM_BOX_CAPABILITY_LEN) /* up to the name */
 #define ACK_LEN 4
 
+/* Bytes of a UTF-8 sequence by its first one; 0: none begins so. */
+static size_t sequence_len(uint8_t lead)
+{
+  if (lead < 0x80)
+    return 1;
+  if (lead < 0xc2)
+    return 0;
+  if (lead < 0xe0)
+    return 2;
+  if (lead < 0xf0)
+    return 3;
+  return lead < 0xf5 ? 4 : 0;
+}
+
 /*
- * One code point of strict UTF-8 (RFC 3629: shortest form, no surrogates, nothing over U+10FFFF) at text + *at; moves on.
- * False: there is none.
+ * One code point of strict UTF-8 (RFC 3629: shortest form, no surrogates, nothing over U+10FFFF) at text + *at; moves
+ * on. False: there is none.
  */
 static bool next_code_point(const uint8_t *text, size_t len, size_t *at, uint32_t *code)
 {
   static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
   uint8_t lead = text[*at];
-  size_t n = lead < 0x80 ? 1 : lead >= 0xc2 && lead < 0xe0 ? 2 : lead >= 0xe0 && lead < 0xf0 ? 3 : lead >= 0xf0 && lead < 0xf5 ? 4 : 0;
+  size_t n = sequence_len(lead);
   uint32_t c;
 
   if (n == 0 || n > len - *at)
@@ -49,10 +63,11 @@ bool tm_record_text_ok(const uint8_t *text, size_t len)
   return len > 0;
 }
 
-/* What a file's name must not hold: separators, control characters, and what turns or breaks the line it is shown in. */
+/* What a name must not hold: separators, control characters, and what turns or breaks the line it is shown in. */
 static bool forbidden_in_name(uint32_t c)
 {
-  return c == '/' || c < 0x20 || (c >= 0x7f && c <= 0x9f) || (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+  return c == '/' || c < 0x20 || (c >= 0x7f && c <= 0x9f) || (c >= 0x2028 && c <= 0x202e) ||
+         (c >= 0x2066 && c <= 0x2069);
 }
 
 bool tm_record_name_ok(const char *name, size_t len)
@@ -75,7 +90,8 @@ static int check_bulk(const struct tm_record *r)
 {
   static const uint8_t from_zero[8];
 
-  if (r->size == 0 || r->size > TM_BULK_SIZE_MAX || memcmp(r->capability + TM_BOX_CAPABILITY_LEN - 8, from_zero, 8) != 0)
+  if (r->size == 0 || r->size > TM_BULK_SIZE_MAX ||
+      memcmp(r->capability + TM_BOX_CAPABILITY_LEN - 8, from_zero, 8) != 0)
     return TM_E_SYNTAX;
   switch (r->kind) {
   case TM_BULK_TEXT:
@@ -91,7 +107,9 @@ static int check_record(const struct tm_record *r)
 {
   switch (r->type) {
   case TM_RECORD_TEXT:
-    return r->number > 0 && r->text_len <= TM_TEXT_INLINE_MAX && tm_record_text_ok(r->text, r->text_len) ? TM_OK : TM_E_SYNTAX;
+    if (r->number == 0 || r->text_len > TM_TEXT_INLINE_MAX)
+      return TM_E_SYNTAX;
+    return tm_record_text_ok(r->text, r->text_len) ? TM_OK : TM_E_SYNTAX;
   case TM_RECORD_BULK:
     return r->number > 0 ? check_bulk(r) : TM_E_SYNTAX;
   case TM_RECORD_ACK:

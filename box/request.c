@@ -12,9 +12,12 @@
 #define ANSWER_RESERVED 1
 #define ANSWER_FILL 476
 
-_Static_assert(2 + REQUEST_RESERVED + TM_BOX_TOKEN_LEN + TM_SPHINX_SURB_LEN + TM_BOX_ID_LEN + TM_BOX_SIGNATURE_LEN + TM_BOX_LEN +
-                 REQUEST_FILL == TM_SPHINX_BODY_LEN, "request");
-_Static_assert(3 + ANSWER_RESERVED + TM_BOX_ID_LEN + TM_BOX_SIGNATURE_LEN + TM_BOX_LEN + ANSWER_FILL == TM_SPHINX_BODY_LEN,
+_Static_assert(2 + REQUEST_RESERVED + TM_BOX_TOKEN_LEN + TM_SPHINX_SURB_LEN + TM_BOX_ID_LEN + TM_BOX_SIGNATURE_LEN +
+                       TM_BOX_LEN + REQUEST_FILL ==
+                   TM_SPHINX_BODY_LEN,
+               "request");
+_Static_assert(3 + ANSWER_RESERVED + TM_BOX_ID_LEN + TM_BOX_SIGNATURE_LEN + TM_BOX_LEN + ANSWER_FILL ==
+                   TM_SPHINX_BODY_LEN,
                "answer");
 
 static void write_request(uint8_t body[static TM_SPHINX_BODY_LEN], enum tm_box_op op, const uint8_t *token,
@@ -37,15 +40,16 @@ static void write_request(uint8_t body[static TM_SPHINX_BODY_LEN], enum tm_box_o
   tm_write_fill(&w);
 }
 
-void tm_box_put_write(uint8_t body[static TM_SPHINX_BODY_LEN], const uint8_t *token, const uint8_t surb[static TM_SPHINX_SURB_LEN],
-                      const uint8_t id[static TM_BOX_ID_LEN], const uint8_t signature[static TM_BOX_SIGNATURE_LEN],
-                      const uint8_t box[static TM_BOX_LEN])
+void tm_box_put_write(uint8_t body[static TM_SPHINX_BODY_LEN], const uint8_t *token,
+                      const uint8_t surb[static TM_SPHINX_SURB_LEN], const uint8_t id[static TM_BOX_ID_LEN],
+                      const uint8_t signature[static TM_BOX_SIGNATURE_LEN], const uint8_t box[static TM_BOX_LEN])
 {
   write_request(body, TM_BOX_PUT, token, surb, id, signature, box);
 }
 
-void tm_box_get_write(uint8_t body[static TM_SPHINX_BODY_LEN], const uint8_t *token, const uint8_t surb[static TM_SPHINX_SURB_LEN],
-                      const uint8_t id[static TM_BOX_ID_LEN], const uint8_t random[static TM_BOX_GET_RANDOM_LEN])
+void tm_box_get_write(uint8_t body[static TM_SPHINX_BODY_LEN], const uint8_t *token,
+                      const uint8_t surb[static TM_SPHINX_SURB_LEN], const uint8_t id[static TM_BOX_ID_LEN],
+                      const uint8_t random[static TM_BOX_GET_RANDOM_LEN])
 {
   write_request(body, TM_BOX_GET, token, surb, id, random, random + TM_BOX_SIGNATURE_LEN);
 }

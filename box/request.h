@@ -1,10 +1,12 @@
 /*
  * What client and store say to each other inside a Sphinx body (doc/spec/boxes.md). Bytes in, bytes out; any thread.
  *
- * Request (2048): version 1 (1) | op (1) | zero (2) | token (96) | SURB (377) | id (32) | signature (64) | box (1472) | zero (3)
- *                 signature and box are random for a GET, so that all requests look alike to whoever compresses or counts.
- * Answer (2048):  version 1 (1) | op (1) | status (1) | zero (1) | id (32) | signature (64) | box (1472) | zero (476)
- *                 signature and box are zero unless status is FOUND.
+ *   request (2048): version 1 (1) | op (1) | zero (2) | token (96) | SURB (377) | id (32) | signature (64) | box (1472)
+ *                   | zero (3)
+ *   answer (2048):  version 1 (1) | op (1) | status (1) | zero (1) | id (32) | signature (64) | box (1472) | zero (476)
+ *
+ * In a GET signature and box are random, so that all requests look alike to whoever compresses or counts. In an answer
+ * they are zero unless status is FOUND.
  */
 #ifndef TM_BOX_REQUEST_H
 #define TM_BOX_REQUEST_H
@@ -31,8 +33,8 @@ enum tm_box_status {
 /* A parsed request; pointers look into the body. */
 struct tm_box_request {
   enum tm_box_op op;
-  const uint8_t *token;     /* 96 */
-  const uint8_t *surb;      /* TM_SPHINX_SURB_LEN */
+  const uint8_t *token; /* 96 */
+  const uint8_t *surb;  /* TM_SPHINX_SURB_LEN */
   const uint8_t *id;
   const uint8_t *signature; /* PUT */
   const uint8_t *box;       /* PUT */
@@ -47,12 +49,13 @@ struct tm_box_answer {
 };
 
 /* token: 96 bytes or NULL for zeros. */
-void tm_box_put_write(uint8_t body[static TM_SPHINX_BODY_LEN], const uint8_t *token, const uint8_t surb[static TM_SPHINX_SURB_LEN],
-                      const uint8_t id[static TM_BOX_ID_LEN], const uint8_t signature[static TM_BOX_SIGNATURE_LEN],
-                      const uint8_t box[static TM_BOX_LEN]);
+void tm_box_put_write(uint8_t body[static TM_SPHINX_BODY_LEN], const uint8_t *token,
+                      const uint8_t surb[static TM_SPHINX_SURB_LEN], const uint8_t id[static TM_BOX_ID_LEN],
+                      const uint8_t signature[static TM_BOX_SIGNATURE_LEN], const uint8_t box[static TM_BOX_LEN]);
 #define TM_BOX_GET_RANDOM_LEN (TM_BOX_SIGNATURE_LEN + TM_BOX_LEN)
-void tm_box_get_write(uint8_t body[static TM_SPHINX_BODY_LEN], const uint8_t *token, const uint8_t surb[static TM_SPHINX_SURB_LEN],
-                      const uint8_t id[static TM_BOX_ID_LEN], const uint8_t random[static TM_BOX_GET_RANDOM_LEN]);
+void tm_box_get_write(uint8_t body[static TM_SPHINX_BODY_LEN], const uint8_t *token,
+                      const uint8_t surb[static TM_SPHINX_SURB_LEN], const uint8_t id[static TM_BOX_ID_LEN],
+                      const uint8_t random[static TM_BOX_GET_RANDOM_LEN]);
 /* Errors: TM_E_UNKNOWN (version, op), TM_E_SYNTAX (zeros that are not). */
 int tm_box_request_parse(const uint8_t body[static TM_SPHINX_BODY_LEN], struct tm_box_request *request) TM_MUST_CHECK;
 

@@ -44,8 +44,8 @@ static void challenge(uint8_t k[static 32], const uint8_t r_point[static 32], co
 }
 
 /*
- * Ed25519 with the scalar a_i. The nonce must never be the same under two indices or for two messages, or any reader gets the
- * root scalar: so everything goes into it, and fresh randomness besides.
+ * Ed25519 with the scalar a_i. The nonce must never be the same under two indices or for two messages, or any reader
+ * gets the root scalar: so everything goes into it, and fresh randomness besides.
  */
 static int sign(const struct tm_box_writer *w, const uint8_t scalar[static 32], const uint8_t id[static TM_BOX_ID_LEN],
                 const uint8_t random[static 32], const uint8_t message[static TM_BOX_SIGNED_LEN],
@@ -84,8 +84,8 @@ int tm_box_seal(const struct tm_box_writer *w, const uint8_t text[static TM_BOX_
     goto out;
   make_aad(aad, id, w->index);
   memcpy(box, random, TM_BOX_NONCE_LEN);
-  (void)crypto_aead_xchacha20poly1305_ietf_encrypt(box + TM_BOX_NONCE_LEN, NULL, text, TM_BOX_TEXT_LEN, aad, sizeof aad, NULL,
-                                                   random, key);
+  (void)crypto_aead_xchacha20poly1305_ietf_encrypt(box + TM_BOX_NONCE_LEN, NULL, text, TM_BOX_TEXT_LEN, aad, sizeof aad,
+                                                   NULL, random, key);
   make_signed(message, box);
   err = sign(w, scalar, id, random + TM_BOX_NONCE_LEN, message, signature);
 out:
@@ -121,8 +121,8 @@ int tm_box_open(const struct tm_box_reader *r, const uint8_t box[static TM_BOX_L
     goto out;
   make_aad(aad, id, r->index);
   tm_box_key(key, r->point, r->chain, r->index);
-  if (crypto_aead_xchacha20poly1305_ietf_decrypt(text, NULL, NULL, box + TM_BOX_NONCE_LEN, TM_BOX_LEN - TM_BOX_NONCE_LEN, aad,
-                                                 sizeof aad, box, key) != 0)
+  if (crypto_aead_xchacha20poly1305_ietf_decrypt(text, NULL, NULL, box + TM_BOX_NONCE_LEN,
+                                                 TM_BOX_LEN - TM_BOX_NONCE_LEN, aad, sizeof aad, box, key) != 0)
     err = TM_E_AUTH;
   sodium_memzero(key, sizeof key);
 out:

@@ -12,16 +12,18 @@
 
 /* The point of order eight with an even y; its multiples are all points of small order. */
 static const uint8_t order_eight[32] = {
-  0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0,
-  0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
+    0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0,
+    0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
 };
 /* The order L of the base point. */
 static const uint8_t order[32] = {
-  0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14,
-  0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x10,
+    0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14,
+    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x10,
 };
-/* What the first 16 bytes of the id at index 3 and of its box's signature must be, for the seed and randomness below. */
-static const uint8_t known_id[16] = {0x65, 0x8a, 0x13, 0x76, 0x4b, 0x04, 0x14, 0xae, 0xa7, 0xce, 0x4c, 0x54, 0x5a, 0x8b, 0x2e, 0x06};
+/* What the first 16 bytes of the id at index 3 and of its box's signature must be, for the seed and randomness below.
+ */
+static const uint8_t known_id[16] = {0x65, 0x8a, 0x13, 0x76, 0x4b, 0x04, 0x14, 0xae,
+                                     0xa7, 0xce, 0x4c, 0x54, 0x5a, 0x8b, 0x2e, 0x06};
 static const uint8_t known_signature[16] = {0x59, 0x15, 0x97, 0xc3, 0xf4, 0xb8, 0xca, 0x75,
                                             0x30, 0x27, 0x0b, 0x0a, 0xc3, 0xc8, 0xdc, 0x93};
 
@@ -45,7 +47,8 @@ static bool test_agreement(struct trial *t)
   if (tm_box_reader_init(&t->reader, capability) != TM_OK || tm_box_reader_advance(&t->reader, 3) != TM_OK ||
       tm_box_writer_advance(&t->writer, 3) != TM_OK)
     return false;
-  if (tm_box_seal(&t->writer, t->text, random, t->id, t->box, t->signature) != TM_OK || tm_box_reader_id(&t->reader, id) != TM_OK)
+  if (tm_box_seal(&t->writer, t->text, random, t->id, t->box, t->signature) != TM_OK ||
+      tm_box_reader_id(&t->reader, id) != TM_OK)
     return false;
   return memcmp(id, t->id, sizeof id) == 0 && memcmp(id, known_id, sizeof known_id) == 0 &&
          memcmp(t->signature, known_signature, sizeof known_signature) == 0;
@@ -54,12 +57,14 @@ static bool test_agreement(struct trial *t)
 /* Good boxes verify and open; altered ones do neither. */
 static bool test_verdicts(struct trial *t)
 {
-  bool good = tm_box_verify(t->id, t->box, t->signature) == TM_OK && tm_box_open(&t->reader, t->box, t->signature, t->opened) == TM_OK &&
+  bool good = tm_box_verify(t->id, t->box, t->signature) == TM_OK &&
+              tm_box_open(&t->reader, t->box, t->signature, t->opened) == TM_OK &&
               memcmp(t->opened, t->text, sizeof t->text) == 0;
 
   t->box[TM_BOX_LEN - 1] ^= 1;
   good = good && tm_box_verify(t->id, t->box, t->signature) == TM_E_SIGNATURE &&
-         tm_box_open(&t->reader, t->box, t->signature, t->opened) == TM_E_SIGNATURE && sodium_is_zero(t->opened, sizeof t->opened);
+         tm_box_open(&t->reader, t->box, t->signature, t->opened) == TM_E_SIGNATURE &&
+         sodium_is_zero(t->opened, sizeof t->opened);
   t->box[TM_BOX_LEN - 1] ^= 1;
   t->signature[40] ^= 1;
   good = good && tm_box_verify(t->id, t->box, t->signature) == TM_E_SIGNATURE;
@@ -91,11 +96,11 @@ static bool test_scalars(void)
 {
   uint8_t one[32] = {1}, zero[32] = {0}, wide[64] = {0}, eight[32] = {8}, base[32], by_base[32], out[32];
 
-  if (crypto_scalarmult_ed25519_base_noclamp(base, one) != 0 || crypto_scalarmult_ed25519_base_noclamp(out, zero) == 0 ||
-      crypto_scalarmult_ed25519_noclamp(out, zero, base) == 0)
+  if (crypto_scalarmult_ed25519_base_noclamp(base, one) != 0 ||
+      crypto_scalarmult_ed25519_base_noclamp(out, zero) == 0 || crypto_scalarmult_ed25519_noclamp(out, zero, base) == 0)
     return false;
-  if (crypto_scalarmult_ed25519_base_noclamp(by_base, eight) != 0 || crypto_scalarmult_ed25519_noclamp(out, eight, base) != 0 ||
-      memcmp(out, by_base, sizeof out) != 0)
+  if (crypto_scalarmult_ed25519_base_noclamp(by_base, eight) != 0 ||
+      crypto_scalarmult_ed25519_noclamp(out, eight, base) != 0 || memcmp(out, by_base, sizeof out) != 0)
     return false;
   if (crypto_core_ed25519_add(by_base, base, base) != 0 || memcmp(by_base, out, sizeof out) == 0)
     return false;

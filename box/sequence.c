@@ -91,8 +91,8 @@ static void blinding(uint8_t h[static 32], const uint8_t point[static 32], const
   hash_to_scalar(h, "tidemill.blind.1", chain, (const struct tm_bytes[]){{at, sizeof at}, {point, 32}}, 2);
 }
 
-void tm_box_key(uint8_t key[static TM_BOX_KEY_LEN], const uint8_t point[static 32], const uint8_t chain[static TM_BOX_CHAIN_LEN],
-                uint64_t index)
+void tm_box_key(uint8_t key[static TM_BOX_KEY_LEN], const uint8_t point[static 32],
+                const uint8_t chain[static TM_BOX_CHAIN_LEN], uint64_t index)
 {
   uint8_t at[8];
 
