@@ -165,8 +165,8 @@ void tm_cell_doc_request(uint8_t cell[static TM_CELL_LEN], const uint8_t digest[
   finish(&w);
 }
 
-void tm_cell_doc_piece(uint8_t cell[static TM_CELL_LEN], const uint8_t digest[static TM_CELL_DIGEST_LEN], uint32_t total,
-                       uint32_t offset, const uint8_t *data, size_t len)
+void tm_cell_doc_piece(uint8_t cell[static TM_CELL_LEN], const uint8_t digest[static TM_CELL_DIGEST_LEN],
+                       uint32_t total, uint32_t offset, const uint8_t *data, size_t len)
 {
   struct tm_writer w = start(cell, TM_CELL_DOC_PIECE, PIECE_HEAD_LEN + len);
 

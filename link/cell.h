@@ -23,10 +23,18 @@
 enum tm_cell_type {
   TM_CELL_PADDING = 1,     /* nothing: 0 */
   TM_CELL_PACKET = 2,      /* a Sphinx packet: TM_SPHINX_PACKET_LEN */
-  TM_CELL_WELCOME = 3,     /* acknowledgement, first cell from the accepting side: version (2), zero (2), session handle (16; zero on a relay link) */
+  /*
+   * Acknowledgement, first cell from the accepting side: version (2), zero (2), session handle (16; zero on a relay
+   * link)
+   */
+  TM_CELL_WELCOME = 3,
   TM_CELL_REPLY = 4,       /* entry to client: SURB identifier (16), payload (TM_SPHINX_PAYLOAD_LEN) */
   TM_CELL_DOC_REQUEST = 5, /* client to entry: BLAKE2b-256 of the signed document it has, or zeros (32) */
-  TM_CELL_DOC_PIECE = 6    /* entry to client: digest (32), total length (4; 0: yours is the newest), offset (4), data (up to TM_CELL_DOC_DATA_MAX) */
+  /*
+   * Entry to client: digest (32), total length (4; 0: yours is the newest), offset (4), data (up to
+   * TM_CELL_DOC_DATA_MAX)
+   */
+  TM_CELL_DOC_PIECE = 6
 };
 
 /* A parsed cell; the pointers look into it. Only the fields of its type are set. */
@@ -54,8 +62,11 @@ void tm_cell_welcome(uint8_t cell[static TM_CELL_LEN], const uint8_t handle[stat
 void tm_cell_reply(uint8_t cell[static TM_CELL_LEN], const uint8_t surb_id[static TM_SPHINX_SURB_ID_LEN],
                    const uint8_t payload[static TM_SPHINX_PAYLOAD_LEN]);
 void tm_cell_doc_request(uint8_t cell[static TM_CELL_LEN], const uint8_t digest[static TM_CELL_DIGEST_LEN]);
-/* Piece at offset of a document of total bytes; total 0 says that the client's is the newest. len <= TM_CELL_DOC_DATA_MAX. */
-void tm_cell_doc_piece(uint8_t cell[static TM_CELL_LEN], const uint8_t digest[static TM_CELL_DIGEST_LEN], uint32_t total,
-                       uint32_t offset, const uint8_t *data, size_t len);
+/*
+ * Piece at offset of a document of total bytes; total 0 says that the client's is the newest. len <=
+ * TM_CELL_DOC_DATA_MAX.
+ */
+void tm_cell_doc_piece(uint8_t cell[static TM_CELL_LEN], const uint8_t digest[static TM_CELL_DIGEST_LEN],
+                       uint32_t total, uint32_t offset, const uint8_t *data, size_t len);
 
 #endif

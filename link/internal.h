@@ -1,12 +1,13 @@
 /*
  * What the files of this room share; nobody else includes it, tests aside. Thread: the loop's.
  *
- * Life of a link: tm_link_kill takes it off the network at once (sockets and events are gone, state DEAD) and puts it on the context's list of
- * the dead; its memory stays until the context's turn event, which calls `down` and frees it. So code that has called a callback
- * only needs to look at the state afterwards, and a callback may do to any link what it likes.
+ * Life of a link: tm_link_kill takes it off the network at once (sockets and events are gone, state DEAD) and puts it
+ * on the context's list of the dead; its memory stays until the context's turn event, which calls `down` and frees
+ * it. So code that has called a callback only needs to look at the state afterwards, and a callback may do to any
+ * link what it likes.
  *
- * The context's turn event runs once at the end of each turn of the loop in which there was something to do: it encrypts and writes what was queued
- * (that is how many sends become one write), then buries the dead.
+ * The context's turn event runs once at the end of each turn of the loop in which there was something to do: it
+ * encrypts and writes what was queued (that is how many sends become one write), then buries the dead.
  */
 #ifndef TM_LINK_INTERNAL_H
 #define TM_LINK_INTERNAL_H
@@ -44,7 +45,8 @@ enum tm_link_state {
   TM_LINK_WELCOME,    /* dialled, TLS is done            -> UP, DEAD */
   TM_LINK_UP,         /*                                 -> FLUSH, DEAD */
   TM_LINK_FLUSH,      /* closed by us, cells still go out -> LINGER, DEAD */
-  TM_LINK_LINGER,     /* all is sent, waits for the peer's end, so that its kernel does not throw our last bytes away -> DEAD */
+  /* all is sent, waits for the peer's end, so that its kernel does not throw our last bytes away -> DEAD */
+  TM_LINK_LINGER,
   TM_LINK_DEAD
 };
 

@@ -27,7 +27,10 @@ static size_t tls_take(void *arg, uint8_t *out, size_t len)
   return n;
 }
 
-/* Puts bytes behind those that wait. What TLS says by itself is small; a peer that provokes much and reads nothing is cut off. */
+/*
+ * Puts bytes behind those that wait. What TLS says by itself is small; a peer that provokes much and reads nothing is
+ * cut off.
+ */
 static bool append_out(struct tm_link *link, const uint8_t *data, size_t len)
 {
   size_t used = link->out_len - link->out_at;
@@ -338,7 +341,10 @@ static int deliver(struct tm_link *link, uint8_t *cells, size_t n)
   return r;
 }
 
-static bool is_reading(const struct tm_link *link) { return link->state == TM_LINK_WELCOME || link->state == TM_LINK_UP; }
+static bool is_reading(const struct tm_link *link)
+{
+  return link->state == TM_LINK_WELCOME || link->state == TM_LINK_UP;
+}
 
 /* Takes everything that TLS has, cell by cell. TM_E_NOT_YET: until there is nothing left. */
 static int drain(struct tm_link *link)

@@ -43,8 +43,8 @@ static uint64_t next_due(const struct tm_link *link)
 }
 
 /*
- * The timer may go off too early (then it is set again), never too late; so a busy link, which moves its deadlines all the
- * time, does not touch it.
+ * The timer may go off too early (then it is set again), never too late; so a busy link, which moves its deadlines
+ * all the time, does not touch it.
  */
 void tm_link_arm(struct tm_link *link)
 {

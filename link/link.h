@@ -2,9 +2,10 @@
  * Links: TLS 1.3 with pinned Ed25519 keys, carrying cells (doc/spec/link.md). Built on libevent and OpenSSL.
  *
  * One thread, the one that runs the event base, calls everything here and gets every callback.
- * A tm_link is made by tm_link_dial or a listener and belongs to this room; its last sign of life is the `down` callback, after which the
- * pointer is dead. `down` is called exactly once for every link whose `up` or whose dial was reported, also after tm_link_close.
- * Callbacks may call tm_link_send and tm_link_close on any link, the calling one too.
+ * A tm_link is made by tm_link_dial or a listener and belongs to this room; its last sign of life is the `down`
+ * callback, after which the pointer is dead. `down` is called exactly once for every link whose `up` or whose dial
+ * was reported, also after tm_link_close. Callbacks may call tm_link_send and tm_link_close on any link, the calling
+ * one too.
  *
  * Memory per link is bounded: one reading buffer while data is in hand and a queue of queue_cells cells.
  * The pinned key is all that counts of a certificate; it is compared in constant time.
@@ -38,7 +39,8 @@ struct tm_link_config {
   const uint8_t *identity_seed; /* 32-byte Ed25519 seed of this relay, copied; NULL: an anonymous client */
   uint32_t handshake_ms;        /* from connect or accept until `up`; else TM_E_TIMEOUT */
   uint32_t idle_ms;             /* no whole cell received for so long: TM_E_TIMEOUT; 0: never */
-  uint32_t keepalive_ms;        /* nothing sent for so long: a padding cell goes out; 0: never (a client's own clock sends) */
+  /* nothing sent for so long: a padding cell goes out; 0: never (a client's own clock sends) */
+  uint32_t keepalive_ms;
   uint32_t stall_ms;            /* bytes wait and none could be written for so long: TM_E_TIMEOUT */
   uint32_t queue_cells;         /* cells that wait to be written, per link */
   uint32_t max_links;           /* accepted and in handshake together, per context; more are closed at once */
@@ -48,60 +50,80 @@ void tm_link_config_default(struct tm_link_config *config);
 
 /* Errors: TM_E_NOMEM, TM_E_IO (OpenSSL cannot make the certificate). */
 int tm_link_context_new(struct tm_link_context **out, const struct tm_link_config *config) TM_MUST_CHECK;
-/* Closes everything of this context at once, with `down` callbacks, and frees it, its listeners and its diallers. Not from within a callback. */
+/*
+ * Closes everything of this context at once, with `down` callbacks, and frees it, its listeners and its diallers. Not
+ * from within a callback.
+ */
 void tm_link_context_free(struct tm_link_context *ctx);
 
 struct tm_link_events {
   /*
-   * During the handshake: may a peer with that identity (32 bytes; NULL: anonymous, only on accept) have a link? NULL here: on accept everybody
-   * is refused; on dial only the pinned key counts anyway.
+   * During the handshake: may a peer with that identity (32 bytes; NULL: anonymous, only on accept) have a link? NULL
+   * here: on accept everybody is refused; on dial only the pinned key counts anyway.
    */
   bool (*judge)(void *arg, const uint8_t *identity);
-  /* The link carries cells now. Dialled: TLS is done, the pin matched and WELCOME has come. Accepted: TLS is done and judged, WELCOME is queued. */
+  /*
+   * The link carries cells now. Dialled: TLS is done, the pin matched and WELCOME has come. Accepted: TLS is done and
+   * judged, WELCOME is queued.
+   */
   void (*up)(void *arg, struct tm_link *link);
-  /* n whole cells, one behind the other, n * TM_CELL_LEN bytes, valid during the call. WELCOME and PADDING are filtered out by this room. */
+  /*
+   * n whole cells, one behind the other, n * TM_CELL_LEN bytes, valid during the call. WELCOME and PADDING are
+   * filtered out by this room.
+   */
   void (*cells)(void *arg, struct tm_link *link, const uint8_t *cells, size_t n);
   /* The queue was full and has room again (half of it). May be NULL. */
   void (*writable)(void *arg, struct tm_link *link);
   /*
-   * Dead now; reason: TM_OK closed by us, TM_E_CLOSED by the peer, TM_E_TIMEOUT, TM_E_PEER wrong pin or refused, TM_E_SYNTAX bad cell or bad TLS,
-   * TM_E_UNKNOWN another version of the link protocol, TM_E_IO, TM_E_NOMEM.
+   * Dead now; reason: TM_OK closed by us, TM_E_CLOSED by the peer, TM_E_TIMEOUT, TM_E_PEER wrong pin or refused,
+   * TM_E_SYNTAX bad cell or bad TLS, TM_E_UNKNOWN another version of the link protocol, TM_E_IO, TM_E_NOMEM.
    */
   void (*down)(void *arg, struct tm_link *link, int reason);
 };
 
 /*
- * Accepts links at that address; want_anonymous says whether peers without certificate are possible at all. arg is passed to the events.
- * Errors: TM_E_IO (errno: EADDRINUSE, ...), TM_E_NOMEM, TM_E_STATE (a context without identity, or one that is being freed).
+ * Accepts links at that address; want_anonymous says whether peers without certificate are possible at all. arg is
+ * passed to the events.
+ * Errors: TM_E_IO (errno: EADDRINUSE, ...), TM_E_NOMEM, TM_E_STATE (a context without identity, or one that is being
+ * freed).
  */
 int tm_link_listen(struct tm_link_context *ctx, const struct sockaddr *addr, socklen_t addr_len, bool want_anonymous,
                    const struct tm_link_events *events, void *arg, struct tm_link_listener **out) TM_MUST_CHECK;
 uint16_t tm_link_listener_port(const struct tm_link_listener *listener);
 void tm_link_listener_free(struct tm_link_listener *listener); /* stops accepting; links stay */
 
-/* One attempt to reach the holder of identity there. Errors: TM_E_IO, TM_E_NOMEM, TM_E_STATE (context is being freed); later ones come through `down`. */
+/*
+ * One attempt to reach the holder of identity there. Errors: TM_E_IO, TM_E_NOMEM, TM_E_STATE (context is being
+ * freed); later ones come through `down`.
+ */
 int tm_link_dial(struct tm_link_context *ctx, const struct sockaddr *addr, socklen_t addr_len,
                  const uint8_t identity[static TM_LINK_IDENTITY_LEN], const struct tm_link_events *events, void *arg,
                  struct tm_link **out) TM_MUST_CHECK;
 
 /*
- * Keeps one link to a peer up: dials again after each `down`, with a backoff that doubles from first_ms to most_ms and is drawn uniformly
- * from its upper half; a link that lived for most_ms starts from first_ms again. The first attempt is made in the next turn of the loop.
- * The events are passed on; `down` only for links that were up: why an attempt failed, tm_link_dialer_reason tells. Errors: TM_E_NOMEM, TM_E_STATE.
+ * Keeps one link to a peer up: dials again after each `down`, with a backoff that doubles from first_ms to most_ms
+ * and is drawn uniformly from its upper half; a link that lived for most_ms starts from first_ms again. The first
+ * attempt is made in the next turn of the loop. The events are passed on; `down` only for links that were up: why an
+ * attempt failed, tm_link_dialer_reason tells. Errors: TM_E_NOMEM, TM_E_STATE.
  */
 int tm_link_dialer_new(struct tm_link_context *ctx, const struct sockaddr *addr, socklen_t addr_len,
                        const uint8_t identity[static TM_LINK_IDENTITY_LEN], uint32_t first_ms, uint32_t most_ms,
                        const struct tm_link_events *events, void *arg, struct tm_link_dialer **out) TM_MUST_CHECK;
 struct tm_link *tm_link_dialer_link(const struct tm_link_dialer *dialer); /* NULL unless up */
-int tm_link_dialer_reason(const struct tm_link_dialer *dialer);           /* why the last attempt or link ended; TM_OK before that */
+/* why the last attempt or link ended; TM_OK before that */
+int tm_link_dialer_reason(const struct tm_link_dialer *dialer);
 /* Closes its link at once, with `down` before this returns; what was queued is offered to the kernel once. */
 void tm_link_dialer_free(struct tm_link_dialer *dialer);
 
-/* Queues one cell, copied. Errors: TM_E_FULL (nothing changed), TM_E_CLOSED (closing, or not up yet), TM_E_NOMEM. Many sends in one turn of the loop become one write. */
+/*
+ * Queues one cell, copied. Errors: TM_E_FULL (nothing changed), TM_E_CLOSED (closing, or not up yet), TM_E_NOMEM.
+ * Many sends in one turn of the loop become one write.
+ */
 int tm_link_send(struct tm_link *link, const uint8_t cell[static TM_CELL_LEN]) TM_MUST_CHECK;
 size_t tm_link_queued(const struct tm_link *link); /* cells that the kernel has not taken yet */
 const uint8_t *tm_link_peer(const struct tm_link *link);   /* 32 bytes; NULL: anonymous */
-const uint8_t *tm_link_handle(const struct tm_link *link); /* session handle, 16 bytes: random on a client link, the same on both sides; zero on a relay link */
+/* session handle, 16 bytes: random on a client link, the same on both sides; zero on a relay link */
+const uint8_t *tm_link_handle(const struct tm_link *link);
 void *tm_link_arg(const struct tm_link *link);             /* a pointer of the user's, NULL at first */
 void tm_link_set_arg(struct tm_link *link, void *arg);
 /* Flushes what is queued, at most for stall_ms, then closes; `down` follows later with TM_OK. */

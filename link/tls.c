@@ -107,7 +107,8 @@ static int verify(X509_STORE_CTX *store, void *arg)
   uint8_t identity[TM_TLS_IDENTITY_LEN];
 
   (void)arg;
-  if (sk_X509_num(sent) == 1 && raw_key(X509_STORE_CTX_get0_cert(store), identity) && s->owner->judge(s->arg, identity)) {
+  if (sk_X509_num(sent) == 1 && raw_key(X509_STORE_CTX_get0_cert(store), identity) &&
+      s->owner->judge(s->arg, identity)) {
     X509_STORE_CTX_set_error(store, X509_V_OK);
     return 1;
   }

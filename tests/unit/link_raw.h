@@ -1,5 +1,6 @@
 /*
- * A peer made of OpenSSL and a socket alone, that can do everything wrong: a client against our listener, or a server against our dialler.
+ * A peer made of OpenSSL and a socket alone, that can do everything wrong: a client against our listener, or a server
+ * against our dialler.
  */
 #ifndef TM_TESTS_LINK_RAW_H
 #define TM_TESTS_LINK_RAW_H

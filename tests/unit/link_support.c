@@ -172,8 +172,8 @@ void net_start(struct net *net, bool want_anonymous)
 {
   assert_int_equal(tm_link_context_new(&net->acceptor, &net->accept_config), TM_OK);
   assert_int_equal(tm_link_context_new(&net->dialler, &net->dial_config), TM_OK);
-  assert_int_equal(tm_link_listen(net->acceptor, (struct sockaddr *)&net->addr, net->addr_len, want_anonymous, &ear_events,
-                                  &net->a, &net->listener),
+  assert_int_equal(tm_link_listen(net->acceptor, (struct sockaddr *)&net->addr, net->addr_len, want_anonymous,
+                                  &ear_events, &net->a, &net->listener),
                    TM_OK);
   ((struct sockaddr_in *)&net->addr)->sin_port = htons(tm_link_listener_port(net->listener));
 }

@@ -1,6 +1,6 @@
 /*
- * What the tests of links share: an event base that runs until something is true, users of links that write down what happens to them,
- * and contexts with short time-outs.
+ * What the tests of links share: an event base that runs until something is true, users of links that write down what
+ * happens to them, and contexts with short time-outs.
  */
 #ifndef TM_TESTS_LINK_SUPPORT_H
 #define TM_TESTS_LINK_SUPPORT_H

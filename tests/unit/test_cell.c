@@ -187,7 +187,8 @@ static void test_unknown_types(void **state)
   tm_cell_padding(cell);
   for (unsigned type = 0; type < 256; type++) {
     cell[0] = (uint8_t)type;
-    assert_int_equal(tm_cell_parse(cell, &view), type == 1 ? TM_OK : type >= 2 && type <= 6 ? TM_E_LENGTH : TM_E_UNKNOWN);
+    assert_int_equal(tm_cell_parse(cell, &view),
+                     type == 1 ? TM_OK : type >= 2 && type <= 6 ? TM_E_LENGTH : TM_E_UNKNOWN);
   }
 }
 

@@ -3,9 +3,12 @@
 
 #include <string.h>
 
+#include <openssl/x509.h>
 #include <sodium.h>
 
-#include "link_support.h"
+#include "base/codec.h"
+
+#include "link_raw.h"
 
 static void test_relay_link(void **state)
 {
@@ -94,12 +97,46 @@ static void test_flood_in_order(void **state)
   net_end(&net);
 }
 
+/* doc/spec/link.md, section 2.2: the bytes of the vector there. */
+static void test_certificate_vector(void **state)
+{
+  static const char form[] =
+    "3081d4308187a003020102020101300506032b657030133111300f06035504030c08746964656d696c6c3020170d"
+    "3730303130313030303030305a180f39393939313233313233353935395a30133111300f06035504030c08746964"
+    "656d696c6c302a300506032b6570032100"
+    "03a107bff3ce10be1d70dd18e74bc09967e4d6309ba50d5f1ddc8664125531b8"
+    "300506032b6570034100"
+    "59fbb8f223c0dc5ccdfb39a21cb2d695a6723c9527d88f1f9af1b1e45cb103e0"
+    "171680d46ef106083a86312dcb75bb3634b18fafb7a2ab135a49579c63240701";
+  struct net net;
+  struct raw raw;
+  uint8_t seed[32];
+  unsigned char *der = NULL;
+  char text[2 * 215 + 1];
+
+  (void)state;
+  for (size_t i = 0; i < sizeof seed; i++)
+    seed[i] = (uint8_t)i;
+  net_init(&net, true);
+  net.accept_config.identity_seed = seed;
+  net_start(&net, true);
+  raw_client(&raw, &net, NULL);
+  assert_int_equal(i2d_X509(SSL_get0_peer_certificate(raw.ssl), &der), 215);
+  assert_int_equal(sk_X509_num(SSL_get_peer_cert_chain(raw.ssl)), 1);
+  tm_hex_encode(der, 215, text);
+  assert_string_equal(text, form);
+  OPENSSL_free(der);
+  raw_free(&raw);
+  net_end(&net);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_relay_link),
     cmocka_unit_test(test_client_link),
     cmocka_unit_test(test_flood_in_order),
+    cmocka_unit_test(test_certificate_vector),
   };
 
   return cmocka_run_group_tests_name("link", tests, NULL, NULL);

@@ -12,8 +12,6 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
-#include "base/codec.h"
-
 #include "link_raw.h"
 
 static struct net net;
@@ -181,7 +179,8 @@ static void test_no_judge(void **state)
   events.judge = NULL;
   start(true);
   assert_int_equal(tm_link_address_parse("127.0.0.1:0", &addr, &len), TM_OK);
-  assert_int_equal(tm_link_listen(net.acceptor, (struct sockaddr *)&addr, len, true, &events, &net.a, &listener), TM_OK);
+  assert_int_equal(tm_link_listen(net.acceptor, (struct sockaddr *)&addr, len, true, &events, &net.a, &listener),
+                   TM_OK);
   for (int i = 0; i < 2; i++) {
     ((struct sockaddr_in *)&net.addr)->sin_port = htons(tm_link_listener_port(listener));
     raw_client(&raw, &net, i == 0 ? NULL : dial_seed);
@@ -269,33 +268,6 @@ static void test_fat_certificate(void **state)
   raw_wait_closed(&raw);
   assert_int_equal(net.a.judged, 0);
   expect_unheard();
-}
-
-/* doc/spec/link.md, section 2.2: the bytes of the vector there. */
-static void test_certificate_vector(void **state)
-{
-  static const char form[] = "3081d4308187a003020102020101300506032b657030133111300f06035504030c08746964656d696c6c3020170d"
-                             "3730303130313030303030305a180f39393939313233313233353935395a30133111300f06035504030c08746964"
-                             "656d696c6c302a300506032b6570032100"
-                             "03a107bff3ce10be1d70dd18e74bc09967e4d6309ba50d5f1ddc8664125531b8"
-                             "300506032b6570034100"
-                             "59fbb8f223c0dc5ccdfb39a21cb2d695a6723c9527d88f1f9af1b1e45cb103e0"
-                             "171680d46ef106083a86312dcb75bb3634b18fafb7a2ab135a49579c63240701";
-  uint8_t seed[32];
-  unsigned char *der = NULL;
-  char text[2 * 215 + 1];
-
-  (void)state;
-  for (size_t i = 0; i < sizeof seed; i++)
-    seed[i] = (uint8_t)i;
-  net.accept_config.identity_seed = seed;
-  start(true);
-  raw_client(&raw, &net, NULL);
-  assert_int_equal(i2d_X509(SSL_get0_peer_certificate(raw.ssl), &der), 215);
-  assert_int_equal(sk_X509_num(SSL_get_peer_cert_chain(raw.ssl)), 1);
-  tm_hex_encode(der, 215, text);
-  assert_string_equal(text, form);
-  OPENSSL_free(der);
 }
 
 /* ---- no way back into a session ---- */
@@ -595,9 +567,9 @@ int main(void)
     TEST(test_garbage_instead_of_tls), TEST(test_huge_record), TEST(test_endless_hello), TEST(test_half_open),
     TEST(test_slow_hello), TEST(test_tls12), TEST(test_missing_certificate), TEST(test_anonymous_refused),
     TEST(test_relay_refused), TEST(test_no_judge), TEST(test_other_key_type), TEST(test_certificate_chain),
-    TEST(test_fat_certificate),
-    TEST(test_certificate_vector), TEST(test_no_resumption), TEST(test_some_key_updates), TEST(test_key_update_flood), TEST(test_garbage_after_tls),
-    TEST(test_bad_cells), TEST(test_client_may_ask_for_document), TEST(test_tiny_records), TEST(test_silence),
+    TEST(test_fat_certificate), TEST(test_no_resumption), TEST(test_some_key_updates),
+    TEST(test_key_update_flood), TEST(test_garbage_after_tls), TEST(test_bad_cells),
+    TEST(test_client_may_ask_for_document), TEST(test_tiny_records), TEST(test_silence),
     TEST(test_trickle_is_silence), TEST(test_never_reads), TEST(test_last_cells_before_end),
     TEST(test_flood_does_not_starve),
   };
