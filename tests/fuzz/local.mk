@@ -26,6 +26,17 @@ tests_fuzz_fuzz_sphinx_SOURCES = tests/fuzz/fuzz_sphinx.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_sphinx_LDFLAGS = $(FUZZLDFLAGS)
 tests_fuzz_fuzz_sphinx_LDADD = libsphinx.la $(FUZZ_LIBS)
 
+fuzz_targets += tests/fuzz/fuzz_cell
+tests_fuzz_fuzz_cell_SOURCES = tests/fuzz/fuzz_cell.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_cell_LDFLAGS = $(FUZZLDFLAGS)
+tests_fuzz_fuzz_cell_LDADD = liblink.la $(FUZZ_LIBS)
+
+fuzz_targets += tests/fuzz/fuzz_link
+tests_fuzz_fuzz_link_SOURCES = tests/fuzz/fuzz_link.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_link_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS) $(OPENSSL_CFLAGS)
+tests_fuzz_fuzz_link_LDFLAGS = $(FUZZLDFLAGS)
+tests_fuzz_fuzz_link_LDADD = liblink.la $(FUZZ_LIBS) $(EVENT_LIBS) $(OPENSSL_LIBS)
+
 # make fuzz FUZZ_SECONDS=N: each target for so long (needs --enable-fuzzing).
 FUZZ_SECONDS = 10
 .PHONY: fuzz
