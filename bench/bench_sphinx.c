@@ -364,7 +364,8 @@ static void find_backends(const struct tm_bench_sphinx_options *o, struct tm_ben
 
 int tm_bench_sphinx(const struct tm_command_call *call)
 {
-  struct tm_bench_sphinx_options o = {.hops = 5, .payload = TM_SPHINX_BODY_LEN, .batch = {64}, .batches = 1, .runs = 51};
+  struct tm_bench_sphinx_options o = {
+    .hops = 5, .payload = TM_SPHINX_BODY_LEN, .batch = {64}, .batches = 1, .runs = 51};
   struct tm_bench_sphinx_report *r;
   int rc, printed = TM_OK;
 

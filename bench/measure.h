@@ -1,5 +1,6 @@
 /*
- * What every benchmark needs: a clock, one CPU to stay on, and repeated runs boiled down to a median and a spread. One thread.
+ * What every benchmark needs: a clock, one CPU to stay on, and repeated runs boiled down to a median and a spread.
+ * One thread.
  */
 #ifndef TM_BENCH_MEASURE_H
 #define TM_BENCH_MEASURE_H

@@ -22,8 +22,8 @@ static const struct {
 
 static void print_line(const char *backend, const char *batch, const char *step, struct tm_bench_value v, double unit)
 {
-  printf("%-10s %5s  %-8s %10.2f  %9.2f - %-9.2f %7.2f\n", backend, batch, step, v.median / 1e3, v.low / 1e3, v.high / 1e3,
-         v.median / unit);
+  printf("%-10s %5s  %-8s %10.2f  %9.2f - %-9.2f %7.2f\n", backend, batch, step, v.median / 1e3, v.low / 1e3,
+         v.high / 1e3, v.median / unit);
 }
 
 void tm_bench_sphinx_print_table(const struct tm_bench_sphinx_options *o, const struct tm_bench_sphinx_report *r)

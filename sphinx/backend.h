@@ -1,10 +1,10 @@
 /*
  * The seam below which an instruction set hides: one const table of batch functions per back-end, chosen once per
- * tm_sphinx, tested against known answers before its first use. Lanes are given as arrays of pointers, so that nothing is
- * copied to be batched; no lane may change another, and outputs never overlap inputs or each other.
+ * tm_sphinx, tested against known answers before its first use. Lanes are given as arrays of pointers, so that
+ * nothing is copied to be batched; no lane may change another, and outputs never overlap inputs or each other.
  *
- * Every function takes 1 <= n <= TM_SPHINX_BATCH_MAX, allocates nothing, and runs in constant time in all bytes it reads.
- * Any thread.
+ * Every function takes 1 <= n <= TM_SPHINX_BATCH_MAX, allocates nothing, and runs in constant time in all bytes it
+ * reads. Any thread.
  */
 #ifndef TM_SPHINX_BACKEND_H
 #define TM_SPHINX_BACKEND_H
@@ -51,8 +51,8 @@ struct tm_sphinx_backend {
 const struct tm_sphinx_backend *tm_portable_get(void);
 
 /*
- * The back-end of that name, or the best usable one for NULL; NULL if there is none of that name, this CPU lacks it, or it
- * failed its self-test. libsodium must have been started.
+ * The back-end of that name, or the best usable one for NULL; NULL if there is none of that name, this CPU lacks it,
+ * or it failed its self-test. libsodium must have been started.
  */
 const struct tm_sphinx_backend *tm_backend_choose(const char *name);
 

@@ -1,6 +1,6 @@
 /*
- * What a tm_sphinx and a tm_sphinx_key hold. One allocation each, in locked memory; every function that uses scratch wipes
- * what it used before it returns.
+ * What a tm_sphinx and a tm_sphinx_key hold. One allocation each, in locked memory; every function that uses scratch
+ * wipes what it used before it returns.
  */
 #ifndef TM_SPHINX_CONTEXT_H
 #define TM_SPHINX_CONTEXT_H

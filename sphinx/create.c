@@ -9,8 +9,8 @@
 #include "sphinx/header.h"
 #include "sphinx/sphinx.h"
 
-int tm_sphinx_create(tm_sphinx *ctx, const tm_sphinx_node path[], size_t hops, const uint8_t *body, const uint8_t *random,
-                     uint8_t *packet)
+int tm_sphinx_create(tm_sphinx *ctx, const tm_sphinx_node path[], size_t hops, const uint8_t *body,
+                     const uint8_t *random, uint8_t *packet)
 {
   uint8_t *payload = packet + TM_SPHINX_HEADER_LEN;
   int rc = tm_header_create(ctx, path, hops, TM_SPHINX_DELIVER, NULL, random, packet);

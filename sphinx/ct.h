@@ -1,8 +1,8 @@
 /*
- * Marks for the constant-time check. In a build with --enable-ct, valgrind treats what TM_CT_SECRET names as undefined and
- * reports every branch and every address that depends on it. TM_CT_PUBLIC ends that: each use says why the bytes may be
- * known. Between TM_CT_TRUST and TM_CT_CHECK nothing is reported: for one call into a library that branches on something
- * harmless by itself, again with the reason. In every other build all four are nothing.
+ * Marks for the constant-time check. In a build with --enable-ct, valgrind treats what TM_CT_SECRET names as
+ * undefined and reports every branch and every address that depends on it. TM_CT_PUBLIC ends that: each use says why
+ * the bytes may be known. Between TM_CT_TRUST and TM_CT_CHECK nothing is reported: for one call into a library that
+ * branches on something harmless by itself, again with the reason. In every other build all four are nothing.
  */
 #ifndef TM_SPHINX_CT_H
 #define TM_SPHINX_CT_H

@@ -17,18 +17,19 @@ bool tm_field_is_canonical(const uint8_t e[static 32]);
 bool tm_point_is_torsion_free(const uint8_t point[static 32]);
 
 /*
- * Does libsodium's subgroup check refuse a point of mixed order? Versions before 1.0.20 may not (CVE-2025-69277); then the
- * check above runs as well.
+ * Does libsodium's subgroup check refuse a point of mixed order? Versions before 1.0.20 may not (CVE-2025-69277);
+ * then the check above runs as well.
  */
 bool tm_point_library_is_sound(void);
 
-/* The X25519 form of a checked mix key. Errors: TM_SPHINX_E_POINT (any of the requirements of section 2); y is then zero. */
+/* The X25519 form of a mix key. Errors: TM_SPHINX_E_POINT (it is not as section 2 wants it); y is then zero. */
 int tm_point_to_x25519(uint8_t y[static 32], const uint8_t point[static 32]) __attribute__((warn_unused_result));
 
 /*
- * Points found good, with their X25519 form: checking costs more than the sender's work on a hop, and relays come again.
- * One entry per first byte, a later point replaces an earlier one. What was used recently can be read from it, and from
- * the time a lookup takes by somebody on the same machine; who can do that also sees the caller read its list of relays.
+ * Points found good, with their X25519 form: checking costs more than the sender's work on a hop, and relays come
+ * again. One entry per first byte, a later point replaces an earlier one. What was used recently can be read from it,
+ * and from the time a lookup takes by somebody on the same machine; who can do that also sees the caller read its
+ * list of relays.
  */
 #define TM_POINT_CACHE_LEN 256
 

@@ -18,7 +18,8 @@
 
 static const uint8_t zero_nonce[crypto_stream_chacha20_NONCEBYTES];
 
-static void x25519(uint8_t *const out[], const uint8_t *const scalar[], const uint8_t *const point[], uint8_t ok[], size_t n)
+static void x25519(uint8_t *const out[], const uint8_t *const scalar[], const uint8_t *const point[], uint8_t ok[],
+                   size_t n)
 {
   for (size_t i = 0; i < n; i++) {
     /* libsodium returns early, with out untouched, for the low-order points that it knows. */
@@ -35,8 +36,8 @@ static void kdf(uint8_t *const out[], const uint8_t *const in[], unsigned first,
   for (size_t i = 0; i < n; i++)
     for (unsigned k = 0; k < count; k++) {
       salt[0] = (uint8_t)(first + k);
-      crypto_generichash_blake2b_salt_personal(out[i] + k * TM_KDF_LEN, TM_KDF_LEN, in[i], TM_KDF_INPUT_LEN, NULL, 0, salt,
-                                               personal);
+      crypto_generichash_blake2b_salt_personal(out[i] + k * TM_KDF_LEN, TM_KDF_LEN, in[i], TM_KDF_INPUT_LEN, NULL, 0,
+                                               salt, personal);
     }
 }
 

@@ -1,7 +1,7 @@
 /*
- * Known answers that a back-end must give before its first use: RFC 7748's vectors for X25519, and for the rest digests of
- * the outputs of all lanes, computed with other programs than this library. Nine lanes, each with an input of its own, are one more
- * than a vector of eight; lengths are odd, so that the ends of vectors count.
+ * Known answers that a back-end must give before its first use: RFC 7748's vectors for X25519, and for the rest
+ * digests of the outputs of all lanes, computed with other programs than this library. Nine lanes, each with an input
+ * of its own, are one more than a vector of eight; lengths are odd, so that the ends of vectors count.
  */
 #include "config.h"
 
@@ -158,5 +158,6 @@ bool tm_backend_selftest(const struct tm_sphinx_backend *b)
 {
   struct lanes l;
 
-  return test_x25519(b, &l, 1) && test_x25519(b, &l, LANES) && test_kdf(b, &l) && test_header(b, &l) && test_lioness(b, &l);
+  return test_x25519(b, &l, 1) && test_x25519(b, &l, LANES) && test_kdf(b, &l) && test_header(b, &l) &&
+         test_lioness(b, &l);
 }

@@ -133,50 +133,50 @@ void tm_sphinx_key_free(tm_sphinx_key *key); /* NULL is fine */
 void tm_sphinx_key_point(const tm_sphinx_key *key, uint8_t *point /* 32, written */);
 
 /*
- * Is it a canonical point of the prime-order subgroup, not the identity? OK or E_POINT. A libsodium whose own check lets points
- * of mixed order pass (CVE-2025-69277) is recognised, and a check of ours then runs beside it. Any thread; the point is public.
+ * Is it a canonical point of the prime-order subgroup, not the identity? OK or E_POINT. A libsodium whose own check
+ * lets points of mixed order pass (CVE-2025-69277) is recognised, and a check of ours then runs beside it. Any
+ * thread; the point is public.
  */
 int tm_sphinx_point_check(const uint8_t *point /* 32 */) TM_SPHINX_MUST_CHECK;
 
 /*
- * Header step (section 8) for n packets, taken TM_SPHINX_BATCH_MAX at a time. packet[i] has len[i] bytes and becomes the packet
- * for the next hop, but for its payload; where hop[i].verdict is not OK it stays as it was and the rest of hop[i]
- * is zero. Packets must not overlap. Returns how many verdicts are OK.
- * Verdicts: OK, E_LENGTH, E_NONCANONICAL, E_LOW_ORDER, E_MAC, E_COMMAND.
+ * Header step (section 8) for n packets, taken TM_SPHINX_BATCH_MAX at a time. packet[i] has len[i] bytes and becomes
+ * the packet for the next hop, but for its payload; where hop[i].verdict is not OK it stays as it was and the rest of
+ * hop[i] is zero. Packets must not overlap. Returns how many verdicts are OK. Verdicts: OK, E_LENGTH, E_NONCANONICAL,
+ * E_LOW_ORDER, E_MAC, E_COMMAND.
  */
 size_t tm_sphinx_unwrap_headers(tm_sphinx *ctx, const tm_sphinx_key *key, uint8_t *const packet[], const size_t len[],
                                 tm_sphinx_hop hop[], size_t n);
 
 /*
- * Body step for the packets whose hop[i].verdict is OK; the others are left alone. The caller has set
- * E_REPLAY where the tag was known. Afterwards, at packet[i] + TM_SPHINX_HEADER_LEN: for FORWARD and REPLY the payload with one
- * layer less, for DELIVER the zero tag and the body; where the tag is wrong the verdict becomes E_TAG and the payload zero.
- * The payload_key of each packet worked on is zero afterwards.
- * Returns how many verdicts are OK.
+ * Body step for the packets whose hop[i].verdict is OK; the others are left alone. The caller has set E_REPLAY where
+ * the tag was known. Afterwards, at packet[i] + TM_SPHINX_HEADER_LEN: for FORWARD and REPLY the payload with one
+ * layer less, for DELIVER the zero tag and the body; where the tag is wrong the verdict becomes E_TAG and the payload
+ * zero. The payload_key of each packet worked on is zero afterwards. Returns how many verdicts are OK.
  */
 size_t tm_sphinx_unwrap_bodies(tm_sphinx *ctx, uint8_t *const packet[], tm_sphinx_hop hop[], size_t n);
 
 /*
- * Makes a packet along path[0..hops) that is delivered at the last (section 7). body: the body length of ctx, not inside packet.
- * random: CREATE_RANDOM_LEN fresh secret bytes; the same bytes give the same packet. packet: the packet length of ctx, written.
- * Mix keys found good are remembered in ctx, so a relay's later packets cost less.
+ * Makes a packet along path[0..hops) that is delivered at the last (section 7). body: the body length of ctx, not
+ * inside packet. random: CREATE_RANDOM_LEN fresh secret bytes; the same bytes give the same packet. packet: the
+ * packet length of ctx, written. Mix keys found good are remembered in ctx, so a relay's later packets cost less.
  * Errors: E_PATH, E_POINT, E_LOW_ORDER (a chance of 2^-126 with random bytes); packet is then zero.
  */
-int tm_sphinx_create(tm_sphinx *ctx, const tm_sphinx_node path[], size_t hops, const uint8_t *body, const uint8_t *random,
-                     uint8_t *packet) TM_SPHINX_MUST_CHECK;
+int tm_sphinx_create(tm_sphinx *ctx, const tm_sphinx_node path[], size_t hops, const uint8_t *body,
+                     const uint8_t *random, uint8_t *packet) TM_SPHINX_MUST_CHECK;
 
 /*
  * Makes a reply block along path[0..hops) that ends at the session handle of the last relay, an entry (section 9).
- * random: SURB_RANDOM_LEN fresh secret bytes: CREATE_RANDOM_LEN for the header, then the reply key. surb: SURB_LEN, written.
- * *keys: written. Errors: as tm_sphinx_create; surb and *keys are then zero.
+ * random: SURB_RANDOM_LEN fresh secret bytes: CREATE_RANDOM_LEN for the header, then the reply key. surb: SURB_LEN,
+ * written. *keys: written. Errors: as tm_sphinx_create; surb and *keys are then zero.
  */
 int tm_sphinx_surb_create(tm_sphinx *ctx, const tm_sphinx_node path[], size_t hops,
                           const uint8_t *handle /* 16 */, const uint8_t *surb_id /* 16 */, const uint8_t *random,
                           uint8_t *surb, tm_sphinx_surb_keys *keys) TM_SPHINX_MUST_CHECK;
 
 /*
- * Makes the answer packet from a reply block. first_hop: identity of the relay to send it to, written. body: the body length
- * of ctx. A block from a stranger can be nonsense; then so is the packet, which the first relay drops.
+ * Makes the answer packet from a reply block. first_hop: identity of the relay to send it to, written. body: the body
+ * length of ctx. A block from a stranger can be nonsense; then so is the packet, which the first relay drops.
  */
 void tm_sphinx_surb_use(tm_sphinx *ctx, const uint8_t *surb /* SURB_LEN */, const uint8_t *body, uint8_t *packet,
                         uint8_t *first_hop /* 32, written */);

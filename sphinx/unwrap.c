@@ -1,6 +1,6 @@
 /*
- * Processing (section 8): batches in two steps. Each function below is one pass over the packets still alive and ends by
- * dropping those that failed it; a packet is written only in the last pass.
+ * Processing (section 8): batches in two steps. Each function below is one pass over the packets still alive and ends
+ * by dropping those that failed it; a packet is written only in the last pass.
  */
 #include "config.h"
 
@@ -126,7 +126,8 @@ static void read_commands(struct work *w)
     TM_CT_PUBLIC(block, 5);
     h->command = block[0];
     h->delay_ms = tm_bytes_load32(block + 1);
-    w->ok[j] = h->command >= TM_SPHINX_FORWARD && h->command <= TM_SPHINX_REPLY && h->delay_ms <= TM_SPHINX_DELAY_MAX_MS;
+    w->ok[j] = h->command >= TM_SPHINX_FORWARD && h->command <= TM_SPHINX_REPLY &&
+               h->delay_ms <= TM_SPHINX_DELAY_MAX_MS;
   }
   keep(w, TM_SPHINX_E_COMMAND);
 }

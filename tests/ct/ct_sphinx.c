@@ -1,7 +1,7 @@
 /*
- * The constant-time check of the packet, run under valgrind by tests/ct/run in a build with --enable-ct. Secrets are marked
- * as undefined, then every path that touches them is taken: valgrind reports branches and addresses that depend on them.
- * What may be known is declassified in the source, with the reason (sphinx/ct.h).
+ * The constant-time check of the packet, run under valgrind by tests/ct/run in a build with --enable-ct. Secrets are
+ * marked as undefined, then every path that touches them is taken: valgrind reports branches and addresses that
+ * depend on them. What may be known is declassified in the source, with the reason (sphinx/ct.h).
  */
 #include "config.h"
 
@@ -48,7 +48,8 @@ static void check_marks(void)
 
   require(RUNNING_ON_VALGRIND, "not under valgrind");
   TM_CT_SECRET(&byte, 1);
-  require(VALGRIND_GET_VBITS(&byte, &bits, 1) == 1 && bits == 0xff, "secrets are not marked: configure with --enable-ct");
+  require(VALGRIND_GET_VBITS(&byte, &bits, 1) == 1 && bits == 0xff,
+          "secrets are not marked: configure with --enable-ct");
 }
 
 static void set_up(void)
@@ -114,7 +115,8 @@ static void check_reply(void)
 
     secret_bytes(random, sizeof random);
     secret_bytes(ids, sizeof ids);
-    require(tm_sphinx_surb_create(ctx, path, hops, ids, ids + 16, random, surb, &keys) == TM_SPHINX_OK, "no reply block");
+    require(tm_sphinx_surb_create(ctx, path, hops, ids, ids + 16, random, surb, &keys) == TM_SPHINX_OK,
+            "no reply block");
     tm_sphinx_surb_use(ctx, surb, body, packet, first);
     walk(hops, packet, TM_SPHINX_REPLY);
     require(tm_sphinx_surb_open(ctx, &keys, packet + TM_SPHINX_HEADER_LEN) == TM_SPHINX_OK, "answer refused");

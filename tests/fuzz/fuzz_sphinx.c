@@ -1,6 +1,6 @@
 /*
- * Packets and reply blocks from outside, under a fixed key: no bytes crash the two steps, touch a neighbour in the batch, or get
- * a verdict that they don't deserve. The first byte chooses what the others are:
+ * Packets and reply blocks from outside, under a fixed key: no bytes crash the two steps, touch a neighbour in the
+ * batch, or get a verdict that they don't deserve. The first byte chooses what the others are:
  *
  *   0  a packet, of any length
  *   1  changes to a good packet: its number of hops, then triples of offset (2 bytes) and xor
@@ -69,7 +69,7 @@ static void set_up(void)
   memcpy(neighbour + TM_SPHINX_HEADER_LEN + TM_SPHINX_TAG_LEN, body, BODY);
 }
 
-/* Both steps for a packet between two good ones; returns its verdict after the headers, and that after the bodies in *last. */
+/* Both steps for a packet between two good ones. Returns its verdict after the headers; *last is that after the bodies. */
 static int unwrap(uint8_t *packet, size_t len, int *last, tm_sphinx_hop *result)
 {
   uint8_t before[LEN], a[LEN], b[LEN];
@@ -181,7 +181,8 @@ static void fuzz_answer(const uint8_t *data, size_t len)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-  static void (*const kinds[])(const uint8_t *, size_t) = {fuzz_packet, fuzz_changes, fuzz_block, fuzz_surb, fuzz_answer};
+  static void (*const kinds[])(const uint8_t *, size_t) = {
+    fuzz_packet, fuzz_changes, fuzz_block, fuzz_surb, fuzz_answer};
 
   if (ctx == NULL)
     set_up();

@@ -1,5 +1,6 @@
 /*
- * Five relays and a sender for the packet's tests: everything from fixed seeds. A failure inside is a failure of the test.
+ * Five relays and a sender for the packet's tests: everything from fixed seeds. A failure inside is a failure of the
+ * test.
  */
 #ifndef TM_TESTS_SPHINX_NET_H
 #define TM_TESTS_SPHINX_NET_H

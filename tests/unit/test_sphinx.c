@@ -1,6 +1,6 @@
 /*
- * Packets on their way: every path length, every verdict, batches, reply blocks, and what is left behind. Runs with each
- * back-end that works here.
+ * Packets on their way: every path length, every verdict, batches, reply blocks, and what is left behind. Runs with
+ * each back-end that works here.
  */
 #include "config.h"
 
@@ -123,7 +123,8 @@ static void test_reply(void **state)
 
       net_random(random, sizeof random, 40);
       net_random(field, sizeof field, 41);
-      assert_int_equal(tm_sphinx_surb_create(n->ctx, n->path, hops, field, field + 16, random, surb, &keys), TM_SPHINX_OK);
+      assert_int_equal(tm_sphinx_surb_create(n->ctx, n->path, hops, field, field + 16, random, surb, &keys),
+                       TM_SPHINX_OK);
       assert_true(net_scratch_is_zero(n->ctx));
       assert_int_equal(keys.hops, hops);
       tm_sphinx_surb_use(n->ctx, surb, n->body, packet, first);

@@ -1,6 +1,6 @@
 /*
- * After tm_sphinx_new nothing is allocated, and no memory is a result, not a crash. This program puts its own functions in
- * front of the C library's; the sanitizers do the same, so with them there is nothing to test.
+ * After tm_sphinx_new nothing is allocated, and no memory is a result, not a crash. This program puts its own
+ * functions in front of the C library's; the sanitizers do the same, so with them there is nothing to test.
  */
 #include "config.h"
 
@@ -87,7 +87,11 @@ static void *map(void *p, size_t len, int prot, int flags, int fd, off_t at)
 
 #undef mmap
 #undef mmap64
-INTERPOSE void *mmap(void *p, size_t len, int prot, int flags, int fd, off_t at) { return map(p, len, prot, flags, fd, at); }
+INTERPOSE void *mmap(void *p, size_t len, int prot, int flags, int fd, off_t at)
+{
+  return map(p, len, prot, flags, fd, at);
+}
+
 INTERPOSE void *mmap64(void *p, size_t len, int prot, int flags, int fd, off_t at)
 {
   return map(p, len, prot, flags, fd, at);

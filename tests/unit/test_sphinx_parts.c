@@ -1,6 +1,6 @@
 /*
- * The parts below the packet: back-end choice and self-test, mix key points, the sender's product of blinding factors, key
- * pairs, texts.
+ * The parts below the packet: back-end choice and self-test, mix key points, the sender's product of blinding
+ * factors, key pairs, texts.
  */
 #include "config.h"
 
@@ -86,7 +86,8 @@ static void bad_x25519(uint8_t *const out[], const uint8_t *const scalar[], cons
   out[n - 1][31] ^= 1;
 }
 
-static void bad_ok(uint8_t *const out[], const uint8_t *const scalar[], const uint8_t *const point[], uint8_t ok[], size_t n)
+static void bad_ok(uint8_t *const out[], const uint8_t *const scalar[], const uint8_t *const point[], uint8_t ok[],
+                   size_t n)
 {
   tm_portable_get()->x25519(out, scalar, point, ok, n);
   memset(ok, 1, n);

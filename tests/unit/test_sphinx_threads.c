@@ -1,5 +1,6 @@
 /*
- * Threads that start at once: each with a context of its own, all with one key. In a build with --enable-tsan any race shows.
+ * Threads that start at once: each with a context of its own, all with one key. In a build with --enable-tsan any
+ * race shows.
  */
 #include "config.h"
 

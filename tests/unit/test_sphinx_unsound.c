@@ -1,6 +1,6 @@
 /*
- * With a libsodium whose subgroup check lets mixed-order points pass (CVE-2025-69277), the check of our own must refuse them.
- * This program stands in for such a library: its two functions take the library's place.
+ * With a libsodium whose subgroup check lets mixed-order points pass (CVE-2025-69277), the check of our own must
+ * refuse them. This program stands in for such a library: its two functions take the library's place.
  */
 #include "config.h"
 

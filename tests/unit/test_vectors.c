@@ -1,7 +1,7 @@
 /*
- * The packet against the vectors of doc/spec/packet.md, section 10 (tests/vectors/sphinx.json), with every back-end that
- * works here. The file is made by another program from the specification alone. An empty array is a failure: it would
- * check nothing.
+ * The packet against the vectors of doc/spec/packet.md, section 10 (tests/vectors/sphinx.json), with every back-end
+ * that works here. The file is made by another program from the specification alone. An empty array is a failure: it
+ * would check nothing.
  */
 #include "config.h"
 
@@ -156,8 +156,8 @@ static void test_hash(void **state)
 
     bytes(c, "salt", salt, sizeof salt);
     memcpy(personal, text(c, "personal"), strnlen(text(c, "personal"), sizeof personal));
-    assert_int_equal(crypto_generichash_blake2b_salt_personal(out, number(c, "length"), message, len, key, key_len, salt,
-                                                              personal), 0);
+    assert_int_equal(crypto_generichash_blake2b_salt_personal(out, number(c, "length"), message, len, key, key_len,
+                                                              salt, personal), 0);
     assert_bytes(c, "out", out, number(c, "length"));
   }
 }
@@ -519,7 +519,8 @@ static void test_refused_open(void **state)
     size_t len = bytes(c, "payload", payload, sizeof payload);
 
     EACH(member(c, "payload_keys"), k)
-      assert_int_equal(bytes_of(k, keys.payload_key[keys.hops++], TM_SPHINX_PAYLOAD_KEY_LEN), TM_SPHINX_PAYLOAD_KEY_LEN);
+      assert_int_equal(bytes_of(k, keys.payload_key[keys.hops++], TM_SPHINX_PAYLOAD_KEY_LEN),
+                       TM_SPHINX_PAYLOAD_KEY_LEN);
     exactly(c, "reply_key", keys.reply_key, sizeof keys.reply_key);
     assert_int_equal(tm_sphinx_surb_open(ctx, &keys, payload), error_named(text(c, "error")));
     assert_true(sodium_is_zero(payload, len));
