@@ -70,7 +70,7 @@ struct tm_link {
   bool reported;  /* the user knows this link: `down` is due */
   bool was_full;  /* a send was refused: `writable` is due */
   bool said_goodbye;
-  bool stalled;   /* bytes wait; since stalled_ms none has left */
+  bool stalled;   /* bytes wait; since stalled_ms less than a cell has left */
   bool anonymous; /* the peer has no certificate (accepted) or we have none (dialled) */
   uint8_t identity[TM_LINK_IDENTITY_LEN]; /* dialled: the pin; accepted: the peer's */
   uint8_t handle[TM_SPHINX_HANDLE_LEN];
@@ -96,6 +96,7 @@ struct tm_link {
   size_t out_cap, out_len, out_at;
   size_t flight_cells;  /* cells of the last batch, of which bytes are in out */
   size_t flight_len;    /* its length on the wire */
+  size_t progress;      /* bytes that left since stalled_ms */
 
   uint64_t born_ms, got_ms, sent_ms, stalled_ms, closed_ms;
   uint64_t timer_ms; /* when the timer goes off; 0: not set */

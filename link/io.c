@@ -104,11 +104,17 @@ static long send_some(struct tm_link *link, const uint8_t *data, size_t len)
   return (long)at;
 }
 
-/* The clock of a peer that does not read runs while bytes wait and none leaves. */
-static void note_progress(struct tm_link *link, bool sent, bool waiting)
+/*
+ * The clock of a peer that does not read runs while bytes wait and less than a cell leaves; one that reads a byte now
+ * and then cannot keep our queue for ever.
+ */
+static void note_progress(struct tm_link *link, size_t sent, bool waiting)
 {
-  if (waiting && (sent || !link->stalled))
+  link->progress += sent;
+  if (waiting && (link->progress >= TM_CELL_LEN || !link->stalled)) {
     link->stalled_ms = tm_link_now(link->ctx);
+    link->progress = 0;
+  }
   link->stalled = waiting;
 }
 
@@ -124,7 +130,7 @@ static int push_out(struct tm_link *link)
   if (n < 0)
     return (int)n;
   link->out_at += (size_t)n;
-  note_progress(link, n > 0, (size_t)n < left);
+  note_progress(link, (size_t)n, (size_t)n < left);
   if ((size_t)n < left)
     return TM_E_NOT_YET;
   free(link->out);
@@ -180,7 +186,7 @@ static int write_batch(struct tm_link *link)
   n = send_some(link, ctx->batch, ctx->batch_len);
   if (n < 0)
     return (int)n;
-  note_progress(link, n > 0, (size_t)n < ctx->batch_len);
+  note_progress(link, (size_t)n, (size_t)n < ctx->batch_len);
   if ((size_t)n == ctx->batch_len) {
     link->flight_cells = 0;
     return TM_OK;

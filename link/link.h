@@ -41,7 +41,7 @@ struct tm_link_config {
   uint32_t idle_ms;             /* no whole cell received for so long: TM_E_TIMEOUT; 0: never */
   /* nothing sent for so long: a padding cell goes out; 0: never (a client's own clock sends) */
   uint32_t keepalive_ms;
-  uint32_t stall_ms;            /* bytes wait and none could be written for so long: TM_E_TIMEOUT */
+  uint32_t stall_ms;            /* bytes wait and less than a cell left for so long: TM_E_TIMEOUT */
   uint32_t queue_cells;         /* cells that wait to be written, per link */
   uint32_t max_links;           /* accepted and in handshake together, per context; more are closed at once */
 };
