@@ -1,1 +1,26 @@
-# relay
+noinst_LTLIBRARIES += librelay.la
+librelay_la_SOURCES = \
+	relay/counters.h relay/counters.c \
+	relay/slab.h relay/slab.c \
+	relay/ring.h relay/ring.c \
+	relay/replay.h relay/replay.c \
+	relay/keys.h relay/keys.c relay/keyfile.c \
+	relay/randomness.h relay/randomness.c \
+	relay/mix.h relay/mix.c relay/mix_poisson.c relay/mix_pool.c \
+	relay/worker.h relay/worker.c \
+	relay/store.h relay/store.c relay/store_db.h relay/store_db.c \
+	relay/dummy.h relay/dummy.c \
+	relay/entry.h relay/entry.c \
+	relay/topology.h relay/topology.c \
+	relay/network.h relay/network.c \
+	relay/watch.h relay/watch.c \
+	relay/options.h relay/options.c \
+	relay/engine.h relay/internal.h relay/engine.c relay/engine_packets.c relay/engine_document.c \
+	relay/commands.h relay/commands.c
+librelay_la_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS) $(SQLITE_CFLAGS) $(JANSSON_CFLAGS)
+librelay_la_LIBADD = liblink.la libbox.la libdirectory.la libsphinx.la libconfig.la libbase.la \
+	$(EVENT_LIBS) $(SQLITE_LIBS) $(JANSSON_LIBS) $(SODIUM_LIBS)
+
+sbin_PROGRAMS += tidemill-relay
+tidemill_relay_SOURCES = relay/main.c
+tidemill_relay_LDADD = librelay.la $(JEMALLOC_LIBS)

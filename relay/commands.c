@@ -1,0 +1,288 @@
+#include "config.h"
+
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <sodium.h>
+
+#include "base/file.h"
+#include "directory/descriptor.h"
+#include "relay/engine.h"
+#include "relay/keys.h"
+#include "relay/options.h"
+#include "relay/watch.h"
+
+#include "relay/commands.h"
+
+#define DEFAULT_EPOCHS 8
+#define DEFAULT_EPOCH_S 3600
+#define DESCRIPTOR_NAME "descriptor"
+
+static int load(const struct tm_command_call *call, struct tm_relay_config *config)
+{
+  const struct tm_relay_call *own = call->arg;
+
+  if (own->config_path == NULL)
+    return tm_command_fail(call, "no configuration: give one with -c FILE before the command");
+  return tm_options_load(&tm_relay_options, own->config_path, config, stderr) == TM_OK ? TM_EXIT_OK : TM_EXIT_FAILED;
+}
+
+/* ---- keygen ---- */
+
+struct keygen {
+  unsigned long long epochs, from, epoch_s;
+  bool has_from, has_epoch_s;
+};
+
+static const struct argp_option keygen_options[] = {
+  {"epochs", 'n', "N", 0, "mix keys for so many epochs (default 8)", 0},
+  {"from", 'f', "EPOCH", 0, "the first epoch (default: the present one)", 0},
+  {"epoch-length", 'l', "SECONDS", 0, "length of an epoch (default: the document's, else 3600)", 0},
+  {0},
+};
+
+static error_t parse_keygen(int key, char *arg, struct argp_state *state)
+{
+  struct keygen *k = state->input;
+
+  switch (key) {
+  case 'n':
+    k->epochs = tm_command_number(state, "--epochs", arg, 1, TM_DOCUMENT_KEYS_MAX);
+    return 0;
+  case 'f':
+    k->from = tm_command_number(state, "--from", arg, 0, UINT64_MAX / 2);
+    k->has_from = true;
+    return 0;
+  case 'l':
+    k->epoch_s = tm_command_number(state, "--epoch-length", arg, 1, UINT32_MAX);
+    k->has_epoch_s = true;
+    return 0;
+  default:
+    return ARGP_ERR_UNKNOWN;
+  }
+}
+
+/* The network says how long its epochs are, if there is a document already. */
+static void epoch_length_of_document(const struct tm_relay_config *config, struct keygen *k)
+{
+  struct tm_watch *watch;
+
+  if (k->has_epoch_s || tm_watch_new(&watch, config->authorities, config->document) != TM_OK)
+    return;
+  if (tm_watch_look(watch, tm_clock_wall_ms(&tm_clock_system) / 1000, true) == TM_OK)
+    k->epoch_s = tm_document_params(tm_watch_document(watch))->epoch_s;
+  tm_watch_free(watch);
+}
+
+static int make_keys(const struct tm_command_call *call, const struct tm_relay_config *config, const struct keygen *k)
+{
+  size_t made = 0;
+  int err = tm_identity_make(config->state_dir, &tm_rng_system);
+
+  if (err == TM_OK)
+    printf("made %s/identity.key\n", config->state_dir);
+  else if (err != TM_E_EXISTS)
+    return tm_command_fail(call, "%s/identity.key: %s", config->state_dir, tm_strerror(err));
+  for (uint64_t epoch = k->from; epoch < k->from + k->epochs; epoch++) {
+    err = tm_mix_key_make(config->state_dir, epoch, &tm_rng_system);
+    if (err != TM_OK && err != TM_E_EXISTS)
+      return tm_command_fail(call, "%s/mix-%" PRIu64 ".key: %s", config->state_dir, epoch, tm_strerror(err));
+    made += err == TM_OK;
+  }
+  printf("made %zu of %llu mix keys for epochs %llu to %llu (%llu s each); the others were there\n", made, k->epochs, k->from,
+         k->from + k->epochs - 1, k->epoch_s);
+  return TM_EXIT_OK;
+}
+
+/* Points of all mix keys from that epoch on. */
+static int public_keys(const char *state_dir, uint64_t from, struct tm_mix_key **keys, size_t *n)
+{
+  uint64_t *epochs;
+  size_t n_epochs;
+  int err = tm_mix_keys_list(state_dir, &epochs, &n_epochs);
+
+  *n = 0;
+  *keys = NULL;
+  if (err != TM_OK)
+    return err;
+  *keys = calloc(TM_DOCUMENT_KEYS_MAX, sizeof **keys);
+  if (*keys == NULL)
+    err = TM_E_NOMEM;
+  for (size_t i = 0; err == TM_OK && i < n_epochs && *n < TM_DOCUMENT_KEYS_MAX; i++) {
+    tm_sphinx_key *key;
+    if (epochs[i] < from)
+      continue;
+    err = tm_mix_key_load(state_dir, epochs[i], &key);
+    if (err != TM_OK)
+      break;
+    (*keys)[*n].epoch = epochs[i];
+    tm_sphinx_key_point(key, (*keys)[(*n)++].point);
+    tm_sphinx_key_free(key);
+  }
+  free(epochs);
+  return err;
+}
+
+static int make_descriptor(const struct tm_relay_config *config, uint64_t from, char **text, size_t *len)
+{
+  struct tm_relay_info self = {.roles = config->roles, .layer = config->layer};
+  uint8_t secret[crypto_sign_SECRETKEYBYTES];
+  struct tm_mix_key *keys = NULL;
+  uint8_t *seed;
+  int err = tm_identity_load(config->state_dir, &seed);
+
+  *text = NULL;
+  if (err != TM_OK)
+    return err;
+  crypto_sign_seed_keypair(self.identity, secret, seed);
+  sodium_memzero(secret, sizeof secret);
+  snprintf(self.name, sizeof self.name, "%s", config->name);
+  snprintf(self.address, sizeof self.address, "%s", config->address);
+  err = public_keys(config->state_dir, from, &keys, &self.n_keys);
+  self.keys = keys;
+  if (err == TM_OK)
+    err = tm_descriptor_make(text, len, &self, tm_clock_wall_ms(&tm_clock_system) / 1000, seed);
+  free(keys);
+  sodium_free(seed);
+  return err;
+}
+
+static int write_descriptor(const struct tm_command_call *call, const struct tm_relay_config *config, uint64_t from)
+{
+  char path[TM_OPTION_PATH_MAX + sizeof DESCRIPTOR_NAME + 1];
+  char *text;
+  size_t len = 0;
+  int err = make_descriptor(config, from, &text, &len);
+
+  if (err != TM_OK)
+    return tm_command_fail(call, "no descriptor could be made: %s", tm_strerror(err));
+  snprintf(path, sizeof path, "%s/" DESCRIPTOR_NAME, config->state_dir);
+  err = tm_file_write(path, 0644, text, len);
+  free(text);
+  if (err != TM_OK)
+    return tm_command_fail(call, "%s: %s", path, tm_strerror(err));
+  printf("wrote %s: give it to the directory authorities\n", path);
+  return TM_EXIT_OK;
+}
+
+int tm_relay_keygen(const struct tm_command_call *call)
+{
+  struct keygen k = {.epochs = DEFAULT_EPOCHS, .epoch_s = DEFAULT_EPOCH_S};
+  struct tm_relay_config config;
+  uint64_t now;
+  int r;
+
+  tm_command_parse(call, keygen_options, parse_keygen, &k);
+  if (load(call, &config) != TM_EXIT_OK)
+    return TM_EXIT_FAILED;
+  epoch_length_of_document(&config, &k);
+  now = tm_clock_wall_ms(&tm_clock_system) / 1000 / k.epoch_s;
+  if (!k.has_from)
+    k.from = now;
+  if (tm_dir_make(config.state_dir) != TM_OK)
+    r = tm_command_fail(call, "%s: it is no directory, and none can be made there", config.state_dir);
+  else
+    r = make_keys(call, &config, &k);
+  if (r == TM_EXIT_OK)
+    r = write_descriptor(call, &config, k.from < now ? k.from : now);
+  tm_options_free(&tm_relay_options, &config);
+  return r;
+}
+
+/* ---- check-config ---- */
+
+static int check_files(const struct tm_command_call *call, const struct tm_relay_config *config)
+{
+  struct tm_watch *watch;
+  uint8_t *seed;
+  int err = tm_watch_new(&watch, config->authorities, config->document);
+
+  if (err != TM_OK)
+    return tm_command_fail(call, "%s: %s", config->authorities, tm_strerror(err));
+  err = tm_watch_look(watch, tm_clock_wall_ms(&tm_clock_system) / 1000, true);
+  tm_watch_free(watch);
+  if (err != TM_OK && err != TM_E_NOT_FOUND)
+    return tm_command_fail(call, "%s: %s", config->document, tm_strerror(err));
+  if (err == TM_E_NOT_FOUND)
+    printf("note: there is no document yet; the relay would wait for one\n");
+  err = tm_identity_load(config->state_dir, &seed);
+  if (err == TM_OK)
+    sodium_free(seed);
+  else if (err == TM_E_NOT_FOUND)
+    printf("note: there is no identity yet; run keygen\n");
+  else
+    return tm_command_fail(call, "%s/identity.key: %s", config->state_dir, tm_strerror(err));
+  return TM_EXIT_OK;
+}
+
+int tm_relay_check_config(const struct tm_command_call *call)
+{
+  struct tm_relay_config config;
+  int r;
+
+  tm_command_parse(call, NULL, NULL, NULL);
+  if (load(call, &config) != TM_EXIT_OK)
+    return TM_EXIT_FAILED;
+  r = check_files(call, &config);
+  if (r == TM_EXIT_OK)
+    printf("the configuration is good\n");
+  tm_options_free(&tm_relay_options, &config);
+  return r;
+}
+
+/* ---- run ---- */
+
+int tm_relay_run(const struct tm_command_call *call)
+{
+  struct tm_relay_config config;
+  struct tm_engine_config engine_config = {.relay = &config, .clock = &tm_clock_system, .rng = &tm_rng_system, .signals = true};
+  struct tm_engine *engine;
+  int r = TM_EXIT_FAILED;
+
+  tm_command_parse(call, NULL, NULL, NULL);
+  if (load(call, &config) != TM_EXIT_OK)
+    return TM_EXIT_FAILED;
+  tm_log_set_level(config.log_level);
+  if (tm_engine_new(&engine, &engine_config) == TM_OK) {
+    tm_engine_run(engine);
+    tm_engine_free(engine);
+    r = TM_EXIT_OK;
+  }
+  tm_options_free(&tm_relay_options, &config);
+  return r;
+}
+
+/* ---- options ---- */
+
+static error_t parse_print(int key, char *arg, struct argp_state *state)
+{
+  bool *manual = state->input;
+
+  (void)arg;
+  if (key != 's' && key != 'm')
+    return ARGP_ERR_UNKNOWN;
+  *manual = key == 'm';
+  return 0;
+}
+
+int tm_relay_print_options(const struct tm_command_call *call)
+{
+  static const struct argp_option options[] = {
+    {"sample", 's', NULL, 0, "a configuration file (default)", 0},
+    {"manual", 'm', NULL, 0, "the OPTIONS part of the manual page", 0},
+    {0},
+  };
+  bool manual = false;
+
+  tm_command_parse(call, options, parse_print, &manual);
+  if (manual)
+    tm_options_print_manual(&tm_relay_options, stdout);
+  else
+    tm_options_print_sample(&tm_relay_options, stdout);
+  return TM_EXIT_OK;
+}

@@ -1,0 +1,19 @@
+/*
+ * The subcommands of tidemill-relay. Main thread.
+ */
+#ifndef TM_RELAY_COMMANDS_H
+#define TM_RELAY_COMMANDS_H
+
+#include "base/config/command.h"
+
+/* Options before the command; the arg of tm_program_main. */
+struct tm_relay_call {
+  const char *config_path; /* -c; NULL: not given */
+};
+
+int tm_relay_keygen(const struct tm_command_call *call);
+int tm_relay_check_config(const struct tm_command_call *call);
+int tm_relay_run(const struct tm_command_call *call);
+int tm_relay_print_options(const struct tm_command_call *call);
+
+#endif

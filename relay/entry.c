@@ -1,0 +1,314 @@
+#include "config.h"
+
+#include <sys/queue.h>
+#include <sys/time.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "relay/entry.h"
+
+/* Clients are spread over so many phases of the clock, so that not all are served in one burst. */
+#define PHASES 4
+/* A client that does not read gets nothing more queued behind so many cells; its link will time out. */
+#define LINK_QUEUE_MAX 8
+#define NONE UINT32_MAX
+
+struct session {
+  LIST_ENTRY(session) entry; /* of its phase, or free */
+  struct tm_link *link;      /* NULL: free */
+  uint32_t chain;            /* next session of the bucket */
+  uint32_t first, last;      /* replies that wait, a list through the items */
+  uint32_t waiting;
+  bool asked;                /* wants the document */
+  uint32_t offset;           /* bytes of it that were sent */
+  uint8_t digest[TM_CELL_DIGEST_LEN]; /* that it has */
+  uint8_t handle[TM_SPHINX_HANDLE_LEN];
+};
+
+LIST_HEAD(session_list, session);
+
+struct tm_entry {
+  struct tm_entry_config config;
+  const struct tm_document *doc;
+  struct event *timer;
+  uint32_t interval_us; /* 0: no clock yet */
+  unsigned phase;
+  struct session *sessions;
+  struct session_list unused;
+  struct session_list phases[PHASES];
+  uint32_t *buckets; /* by handle, which is random and ours */
+  size_t bucket_mask;
+  size_t clients;
+};
+
+/* ---- sessions by handle ---- */
+
+static uint32_t *bucket_of(struct tm_entry *e, const uint8_t *handle)
+{
+  uint64_t h;
+
+  memcpy(&h, handle, sizeof h);
+  return &e->buckets[h & e->bucket_mask];
+}
+
+static struct session *find(struct tm_entry *e, const uint8_t *handle)
+{
+  for (uint32_t i = *bucket_of(e, handle); i != NONE; i = e->sessions[i].chain)
+    if (memcmp(e->sessions[i].handle, handle, TM_SPHINX_HANDLE_LEN) == 0)
+      return &e->sessions[i];
+  return NULL;
+}
+
+static void put_in_bucket(struct tm_entry *e, struct session *s)
+{
+  uint32_t *bucket = bucket_of(e, s->handle);
+
+  s->chain = *bucket;
+  *bucket = (uint32_t)(s - e->sessions);
+}
+
+static void take_from_bucket(struct tm_entry *e, struct session *s)
+{
+  uint32_t index = (uint32_t)(s - e->sessions);
+  uint32_t *at = bucket_of(e, s->handle);
+
+  while (*at != index)
+    at = &e->sessions[*at].chain;
+  *at = s->chain;
+}
+
+/* ---- the clock ---- */
+
+static void send_piece(struct tm_entry *e, struct session *s, uint8_t cell[static TM_CELL_LEN])
+{
+  size_t total = 0;
+  const uint8_t *bytes = e->doc == NULL ? NULL : tm_document_bytes(e->doc, &total);
+  size_t n = total - s->offset < TM_CELL_DOC_DATA_MAX ? total - s->offset : TM_CELL_DOC_DATA_MAX;
+
+  if (bytes == NULL || memcmp(s->digest, tm_document_digest(e->doc), sizeof s->digest) == 0) {
+    n = total = 0;
+    tm_cell_doc_piece(cell, bytes == NULL ? s->digest : tm_document_digest(e->doc), 0, 0, NULL, 0);
+  } else
+    tm_cell_doc_piece(cell, tm_document_digest(e->doc), (uint32_t)total, s->offset, bytes + s->offset, n);
+  if (tm_link_send(s->link, cell) != TM_OK)
+    return; /* next time */
+  s->offset += (uint32_t)n;
+  s->asked = s->offset < total;
+}
+
+static uint32_t unqueue(struct tm_entry *e, struct session *s)
+{
+  uint32_t index = s->first;
+
+  s->first = tm_slab_item(e->config.slab, index)->list;
+  s->waiting--;
+  if (s->waiting == 0)
+    s->first = s->last = NONE;
+  return index;
+}
+
+static void send_reply(struct tm_entry *e, struct session *s, uint8_t cell[static TM_CELL_LEN])
+{
+  const struct tm_item *item = tm_slab_item(e->config.slab, s->first);
+
+  tm_cell_reply(cell, item->next + TM_SPHINX_HANDLE_LEN, item->packet + TM_SPHINX_HEADER_LEN);
+  if (tm_link_send(s->link, cell) != TM_OK)
+    return; /* next time */
+  tm_slab_give(e->config.slab, unqueue(e, s));
+  e->config.counters->out_client++;
+}
+
+/* One cell, always of the same length, whatever waits. */
+static void serve(struct tm_entry *e, struct session *s)
+{
+  uint8_t cell[TM_CELL_LEN];
+
+  if (tm_link_queued(s->link) >= LINK_QUEUE_MAX)
+    return;
+  if (s->waiting > 0)
+    send_reply(e, s, cell);
+  else if (s->asked)
+    send_piece(e, s, cell);
+  else {
+    tm_cell_padding(cell);
+    if (tm_link_send(s->link, cell) != TM_OK)
+      return; /* closing; `down` will come */
+  }
+}
+
+static void on_clock(evutil_socket_t fd, short what, void *arg)
+{
+  struct tm_entry *e = arg;
+  struct session *s;
+
+  (void)fd;
+  (void)what;
+  e->phase = (e->phase + 1) % PHASES;
+  LIST_FOREACH(s, &e->phases[e->phase], entry)
+    serve(e, s);
+}
+
+static void set_clock(struct tm_entry *e, uint32_t interval_us)
+{
+  uint32_t step = interval_us / PHASES > 0 ? interval_us / PHASES : 1;
+  struct timeval tv = {.tv_sec = step / 1000000, .tv_usec = step % 1000000};
+
+  if (interval_us == e->interval_us)
+    return;
+  e->interval_us = interval_us;
+  event_del(e->timer);
+  if (interval_us > 0 && e->clients > 0)
+    event_add(e->timer, &tv);
+}
+
+/* The clock runs while there is a client. */
+static void start_clock(struct tm_entry *e)
+{
+  uint32_t interval_us = e->interval_us;
+
+  if (e->clients > 1)
+    return;
+  e->interval_us = 0;
+  event_del(e->timer);
+  set_clock(e, interval_us);
+}
+
+/* ---- life ---- */
+
+static int build(struct tm_entry *e)
+{
+  size_t n = e->config.max_clients > 0 ? e->config.max_clients : 1;
+  size_t n_buckets = 16;
+
+  while (n_buckets < n)
+    n_buckets *= 2;
+  e->sessions = calloc(n, sizeof *e->sessions);
+  e->buckets = malloc(n_buckets * sizeof *e->buckets);
+  e->timer = event_new(e->config.base, -1, EV_PERSIST, on_clock, e);
+  if (e->sessions == NULL || e->buckets == NULL || e->timer == NULL)
+    return TM_E_NOMEM;
+  memset(e->buckets, 0xff, n_buckets * sizeof *e->buckets);
+  e->bucket_mask = n_buckets - 1;
+  for (size_t i = e->config.max_clients; i > 0; i--)
+    LIST_INSERT_HEAD(&e->unused, &e->sessions[i - 1], entry);
+  return TM_OK;
+}
+
+int tm_entry_new(struct tm_entry **out, const struct tm_entry_config *config)
+{
+  struct tm_entry *e = calloc(1, sizeof *e);
+
+  *out = NULL;
+  if (e == NULL)
+    return TM_E_NOMEM;
+  e->config = *config;
+  if (build(e) != TM_OK) {
+    tm_entry_free(e);
+    return TM_E_NOMEM;
+  }
+  *out = e;
+  return TM_OK;
+}
+
+void tm_entry_free(struct tm_entry *entry)
+{
+  if (entry == NULL)
+    return;
+  if (entry->timer != NULL)
+    event_free(entry->timer);
+  free(entry->sessions);
+  free(entry->buckets);
+  free(entry);
+}
+
+void tm_entry_set_document(struct tm_entry *entry, const struct tm_document *doc)
+{
+  struct session *s;
+
+  entry->doc = doc;
+  if (doc != NULL)
+    set_clock(entry, tm_document_params(doc)->downlink_us);
+  for (size_t i = 0; i < PHASES; i++)
+    LIST_FOREACH(s, &entry->phases[i], entry)
+      s->offset = 0;
+}
+
+bool tm_entry_up(struct tm_entry *entry, struct tm_link *link)
+{
+  struct session *s = LIST_FIRST(&entry->unused);
+
+  if (s == NULL || entry->interval_us == 0)
+    return false;
+  LIST_REMOVE(s, entry);
+  *s = (struct session){.link = link, .first = NONE, .last = NONE};
+  memcpy(s->handle, tm_link_handle(link), sizeof s->handle);
+  put_in_bucket(entry, s);
+  LIST_INSERT_HEAD(&entry->phases[tm_rng_below(entry->config.rng, PHASES)], s, entry);
+  tm_link_set_arg(link, s);
+  entry->clients++;
+  start_clock(entry);
+  return true;
+}
+
+void tm_entry_down(struct tm_entry *entry, struct tm_link *link)
+{
+  struct session *s = tm_link_arg(link);
+
+  while (s->waiting > 0) {
+    tm_slab_give(entry->config.slab, unqueue(entry, s));
+    entry->config.counters->drop[TM_DROP_CLIENT_GONE]++;
+  }
+  take_from_bucket(entry, s);
+  LIST_REMOVE(s, entry);
+  memset(s, 0, sizeof *s); /* the handle dies with its link */
+  LIST_INSERT_HEAD(&entry->unused, s, entry);
+  entry->clients--;
+  if (entry->clients == 0)
+    event_del(entry->timer);
+}
+
+void tm_entry_ask(struct tm_entry *entry, struct tm_link *link, const uint8_t digest[static TM_CELL_DIGEST_LEN])
+{
+  struct session *s = tm_link_arg(link);
+
+  (void)entry;
+  memcpy(s->digest, digest, sizeof s->digest);
+  s->asked = true;
+  s->offset = 0;
+}
+
+int tm_entry_reply(struct tm_entry *entry, uint32_t index)
+{
+  struct tm_item *item = tm_slab_item(entry->config.slab, index);
+  struct session *s = find(entry, item->next);
+
+  if (s == NULL)
+    return TM_E_NOT_FOUND;
+  if (s->waiting >= entry->config.client_queue)
+    return TM_E_FULL;
+  item->list = NONE;
+  if (s->waiting++ == 0)
+    s->first = index;
+  else
+    tm_slab_item(entry->config.slab, s->last)->list = index;
+  s->last = index;
+  return TM_OK;
+}
+
+/* Walked, not kept as a number: a lost item must show. */
+size_t tm_entry_held(const struct tm_entry *entry)
+{
+  size_t n = 0;
+  const struct session *s;
+
+  for (size_t i = 0; i < PHASES; i++)
+    LIST_FOREACH(s, &entry->phases[i], entry)
+      for (uint32_t item = s->first; item != NONE; item = tm_slab_item(entry->config.slab, item)->list)
+        n++;
+  return n;
+}
+
+size_t tm_entry_clients(const struct tm_entry *entry) { return entry->clients; }

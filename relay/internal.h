@@ -1,0 +1,84 @@
+/*
+ * What the files of the engine share; nobody else includes it. Loop thread.
+ *
+ * engine.c: life. engine_packets.c: a packet's way. engine_document.c: documents and keys.
+ */
+#ifndef TM_RELAY_INTERNAL_H
+#define TM_RELAY_INTERNAL_H
+
+#include <event2/event.h>
+
+#include "relay/dummy.h"
+#include "relay/engine.h"
+#include "relay/entry.h"
+#include "relay/keys.h"
+#include "relay/mix.h"
+#include "relay/network.h"
+#include "relay/randomness.h"
+#include "relay/slab.h"
+#include "relay/store.h"
+#include "relay/watch.h"
+#include "relay/worker.h"
+
+struct tm_engine {
+  const struct tm_relay_config *config;
+  const struct tm_clock *clock;
+  const struct tm_rng *rng;
+  struct tm_rng_buffered buffered;
+  struct tm_rng mix_rng;
+  struct event_base *base;
+
+  struct tm_slab *slab;
+  struct tm_replay *replay;
+  struct tm_keys *keys;
+  struct tm_worker *worker[TM_WORKERS_MAX];
+  struct event *worker_event[TM_WORKERS_MAX];
+  size_t n_workers;
+  size_t turn;     /* the worker that gets packets now ... */
+  size_t run;      /* ... and how many it got in a row */
+  struct tm_store *store; /* NULL: not a store */
+  struct event *store_event;
+  struct tm_entry *entry; /* NULL: not an entry */
+  struct tm_network *net;
+  struct tm_dummy *dummy;
+  struct tm_counters counters;
+
+  struct tm_mix *mix;     /* NULL: no document yet */
+  struct tm_params params; /* of the present document */
+  struct event *mix_timer;
+  uint32_t *waiting;      /* released, but their tickets are not durable yet */
+  size_t n_waiting;
+  struct event *ticket_timer;
+
+  struct tm_watch *watch;
+  bool valid;             /* there is a document and it holds now */
+  bool keyless;           /* said that there is no mix key */
+  bool said_invalid;
+  uint64_t checked_epoch; /* keys were compared with the document's for it */
+  uint64_t keys_ms;       /* when a missing key is looked for again */
+  uint64_t look_ms;       /* when the document's file is looked at again */
+  int look_err;           /* last complaint about it */
+  struct event *house_timer;
+  struct event *counters_timer;
+  bool counters_failed;
+  struct event *signal_event[3];
+
+  bool draining;
+  uint64_t drain_until_ms;
+  struct event *drain_timer;
+};
+
+/* engine_packets.c */
+extern const struct tm_network_events tm_engine_network_events;
+int tm_engine_watch_threads(struct tm_engine *e) TM_MUST_CHECK; /* events of workers and store; TM_E_NOMEM */
+void tm_engine_release(struct tm_engine *e);                    /* what the mix is ready to let go, and its timer */
+void tm_engine_on_mix(evutil_socket_t fd, short what, void *arg);
+void tm_engine_on_ticket(evutil_socket_t fd, short what, void *arg);
+int tm_engine_set_mix(struct tm_engine *e, const struct tm_params *params) TM_MUST_CHECK; /* TM_E_NOMEM, TM_E_UNKNOWN */
+void tm_engine_drop(struct tm_engine *e, uint32_t index, enum tm_drop reason);
+void tm_engine_drop_rest(struct tm_engine *e);                  /* mix and those that wait: shutdown */
+
+/* engine_document.c */
+void tm_engine_housekeeping(struct tm_engine *e);
+
+#endif

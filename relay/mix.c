@@ -1,0 +1,60 @@
+#include "config.h"
+
+#include <stdlib.h>
+
+#include "relay/mix.h"
+
+struct tm_mix {
+  const struct tm_mix_strategy *strategy;
+  void *own;
+};
+
+const struct tm_mix_strategy *tm_mix_strategy(enum tm_strategy strategy)
+{
+  switch (strategy) {
+  case TM_STRATEGY_POISSON:
+    return &tm_mix_poisson;
+  case TM_STRATEGY_TIMED_POOL:
+    return &tm_mix_pool;
+  }
+  return NULL;
+}
+
+int tm_mix_new(struct tm_mix **out, const struct tm_mix_strategy *strategy, const struct tm_mix_config *config, uint64_t now_ms)
+{
+  struct tm_mix *mix = calloc(1, sizeof *mix);
+
+  *out = NULL;
+  if (mix == NULL)
+    return TM_E_NOMEM;
+  mix->strategy = strategy;
+  if (strategy->create(&mix->own, config, now_ms) != TM_OK) {
+    free(mix);
+    return TM_E_NOMEM;
+  }
+  *out = mix;
+  return TM_OK;
+}
+
+void tm_mix_free(struct tm_mix *mix)
+{
+  if (mix == NULL)
+    return;
+  mix->strategy->destroy(mix->own);
+  free(mix);
+}
+
+int tm_mix_add(struct tm_mix *mix, uint32_t item, uint64_t now_ms, uint32_t delay_ms)
+{
+  return mix->strategy->add(mix->own, item, now_ms, delay_ms);
+}
+
+uint64_t tm_mix_next_ms(const struct tm_mix *mix) { return mix->strategy->next_ms(mix->own); }
+
+size_t tm_mix_release(struct tm_mix *mix, uint64_t now_ms, uint32_t *out, size_t cap)
+{
+  return mix->strategy->release(mix->own, now_ms, out, cap);
+}
+
+size_t tm_mix_count(const struct tm_mix *mix) { return mix->strategy->count(mix->own); }
+void tm_mix_drain(struct tm_mix *mix) { mix->strategy->drain(mix->own); }

@@ -1,0 +1,75 @@
+/*
+ * The mix: holds packets and releases them at its time, so that what goes out cannot be matched with what came in
+ * (doc/spec/mixing.md, section 5). A strategy is one small table of functions; this is its face.
+ *
+ * Items are indices that the mix does not look behind. Time and randomness are given to it; it has no thread, no socket and no clock.
+ * Owner: the loop thread.
+ */
+#ifndef TM_RELAY_MIX_H
+#define TM_RELAY_MIX_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/rng.h"
+#include "directory/document.h"
+
+#define TM_MIX_NEVER UINT64_MAX
+
+struct tm_mix;
+
+/* Makes up to n of the relay's own dummies and writes their items; returns how many it could make. */
+typedef size_t tm_mix_dummies(void *arg, uint32_t *items, size_t n);
+
+struct tm_mix_config {
+  size_t capacity;              /* items, > 0 */
+  const struct tm_rng *rng;     /* outlives the mix */
+  uint32_t pool_interval_ms;    /* timed pool: as in tm_params */
+  uint32_t pool_min;
+  uint32_t pool_share_permille;
+  uint32_t pool_floor;
+  tm_mix_dummies *dummies;      /* timed pool; NULL: none */
+  void *dummies_arg;
+};
+
+/* What a strategy has to bring. `mix` is its own. */
+struct tm_mix_strategy {
+  const char *name;
+  /* Errors: TM_E_NOMEM. */
+  int (*create)(void **mix, const struct tm_mix_config *config, uint64_t now_ms);
+  /* Errors: TM_E_FULL. */
+  int (*add)(void *mix, uint32_t item, uint64_t now_ms, uint32_t delay_ms);
+  uint64_t (*next_ms)(const void *mix);
+  size_t (*release)(void *mix, uint64_t now_ms, uint32_t *out, size_t cap);
+  size_t (*count)(const void *mix);
+  void (*drain)(void *mix);
+  void (*destroy)(void *mix);
+};
+
+extern const struct tm_mix_strategy tm_mix_poisson;
+extern const struct tm_mix_strategy tm_mix_pool;
+
+/* The table of that strategy; NULL: there is none. */
+const struct tm_mix_strategy *tm_mix_strategy(enum tm_strategy strategy);
+
+/* now_ms: on the monotonic clock, here and below. Errors: TM_E_NOMEM. */
+int tm_mix_new(struct tm_mix **out, const struct tm_mix_strategy *strategy, const struct tm_mix_config *config, uint64_t now_ms)
+  TM_MUST_CHECK;
+void tm_mix_free(struct tm_mix *mix); /* forgets what it holds; NULL is fine */
+
+/* Holds an item; delay_ms is what its header asks for, and a strategy may ignore it. Errors: TM_E_FULL. */
+int tm_mix_add(struct tm_mix *mix, uint32_t item, uint64_t now_ms, uint32_t delay_ms) TM_MUST_CHECK;
+
+/* When release has something to do; TM_MIX_NEVER: not before something is added. */
+uint64_t tm_mix_next_ms(const struct tm_mix *mix);
+
+/* Writes up to cap items whose time has come, in an order that says nothing about when they came; call again while it fills cap. */
+size_t tm_mix_release(struct tm_mix *mix, uint64_t now_ms, uint32_t *out, size_t cap) TM_MUST_CHECK;
+
+size_t tm_mix_count(const struct tm_mix *mix);
+
+/* From now on nothing is kept back for company's sake: the relay goes away. No more dummies. Delays of headers still hold. */
+void tm_mix_drain(struct tm_mix *mix);
+
+#endif

@@ -1,0 +1,40 @@
+/*
+ * The configuration of a relay: one table (options.c) gives the parser, the defaults, the sample and the manual. Main thread, before others start.
+ */
+#ifndef TM_RELAY_OPTIONS_H
+#define TM_RELAY_OPTIONS_H
+
+#include <stdint.h>
+
+#include "base/config/options.h"
+#include "base/log.h"
+
+struct tm_relay_config {
+  char *name;
+  char *state_dir;
+  char *address;      /* announced in the descriptor */
+  char *listen;       /* bound; NULL: address */
+  unsigned roles;     /* enum tm_role bits */
+  uint32_t layer;     /* of a mix; else 0 */
+  char *authorities;  /* file of verifier keys */
+  char *document;     /* file of the signed document */
+  uint32_t workers;   /* 0: one per core */
+  enum tm_log_level log_level;
+  char *counters_file; /* NULL: none */
+  char *store_file;    /* NULL: state-dir/boxes.db */
+  uint64_t store_quota_boxes;
+  uint32_t packets_max;
+  uint32_t ingress_queue;
+  uint32_t egress_queue;
+  uint32_t mix_max;
+  uint32_t store_queue;
+  uint32_t max_clients;
+  uint32_t client_queue;
+  uint64_t replay_max_tags;
+  uint32_t batch_wait_ms;
+  uint32_t drain_ms;
+};
+
+extern const struct tm_option_table tm_relay_options;
+
+#endif
