@@ -13,7 +13,7 @@
 #include "bench/bench_sphinx.h"
 
 #define POOL TM_SPHINX_BATCH_MAX /* packets that one run goes through */
-#define SCALARMULTS 32           /* libsodium's, in one run */
+#define SCALARMULTS POOL         /* libsodium's, in one run */
 #define CREATIONS 8
 #define POINT_CHECKS 8
 #define RUNS_MAX 10000

@@ -9,7 +9,10 @@
 
 #define TM_BENCH_CPU_NAME_LEN 96
 
-/* Nanoseconds since some start; never goes back. */
+/*
+ * Nanoseconds that this thread has spent on the CPU: what other programs took meanwhile is not in it. Waiting isn't either, so
+ * it is for computing only.
+ */
 double tm_bench_now_ns(void);
 
 /* Ties this thread to the CPU that it runs on. Returns that CPU's number, or -1 if the system refuses. */

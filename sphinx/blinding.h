@@ -22,8 +22,8 @@ void tm_blinding_start(uint8_t state[static 32], const uint8_t x[static 32]);
 void tm_blinding_multiply(uint8_t state[static 32], const uint8_t b[static 32]);
 
 /*
- * scalar: the clamped one that multiplies by c or -c. False, and scalar is zero, where there is none: c is zero, or bad luck
- * of 2^-126.
+ * scalar: the clamped one that multiplies by c or -c. False, and scalar is zero, where there is none: c is zero, or bad
+ * luck of 2^-126.
  */
 bool tm_blinding_scalar(uint8_t scalar[static 32], const uint8_t state[static 32]) __attribute__((warn_unused_result));
 

@@ -69,7 +69,7 @@ static void set_up(void)
   memcpy(neighbour + TM_SPHINX_HEADER_LEN + TM_SPHINX_TAG_LEN, body, BODY);
 }
 
-/* Both steps for a packet between two good ones. Returns its verdict after the headers; *last is that after the bodies. */
+/* Both steps for a packet between two good ones. Returns its verdict after the headers; *last: after the bodies. */
 static int unwrap(uint8_t *packet, size_t len, int *last, tm_sphinx_hop *result)
 {
   uint8_t before[LEN], a[LEN], b[LEN];
