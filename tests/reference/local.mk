@@ -1,12 +1,16 @@
 # The Python reference of the specification. The committed vectors must be what it makes.
 REFERENCE_FILES = \
+	tests/reference/errors.py \
 	tests/reference/primitives.py \
+	tests/reference/link.py \
+	tests/reference/link_vectors.py \
 	tests/reference/sphinx.py \
 	tests/reference/sphinx_vectors.py \
 	tests/reference/make_vectors.py \
 	tests/reference/test_reference.py
 VECTOR_FILES = \
 	tests/vectors/README.md \
+	tests/vectors/link.json \
 	tests/vectors/sphinx.json
 EXTRA_DIST += $(REFERENCE_FILES) $(VECTOR_FILES)
 dist_check_SCRIPTS += tests/reference/run

@@ -6,10 +6,11 @@ import json
 import pathlib
 import sys
 
+import link_vectors
 import sphinx_vectors
 
 VECTORS = pathlib.Path(__file__).resolve().parent.parent / "vectors"
-FILES = {"sphinx.json": sphinx_vectors.make}
+FILES = {"sphinx.json": sphinx_vectors.make, "link.json": link_vectors.make}
 
 
 def rand(label, n):

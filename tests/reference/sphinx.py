@@ -1,6 +1,7 @@
 """The packet, from doc/spec/packet.md alone. Section numbers below are that document's."""
 from dataclasses import dataclass, field
 
+from errors import require
 from primitives import (BASE, L, P, be, blake2b, clamp, ed_encode, ed_mul, from_le, is_valid_point, ladder, le,
                         point_to_x25519, stream, x25519, xor)
 
@@ -9,15 +10,6 @@ ROUTING_LEN, STREAM_LEN = HOPS_MAX * BLOCK_LEN, (HOPS_MAX + 1) * BLOCK_LEN
 CREATE_RANDOM_LEN, DELAY_MAX = 292, 86_400_000
 FORWARD, DELIVER, REPLY = 1, 2, 3
 COMMAND_NAMES = {FORWARD: "forward", DELIVER: "deliver", REPLY: "reply"}
-
-
-class Refused(Exception):
-    """A check failed; str() is the name that the specification gives the error."""
-
-
-def require(condition, name):
-    if not condition:
-        raise Refused(name)
 
 
 # --- 3. Keys of one hop ---

@@ -3,3 +3,4 @@ UNIT_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 include tests/unit/directory.mk
 include tests/unit/sphinx.mk
 include tests/unit/link.mk
+include tests/unit/vectors.mk
