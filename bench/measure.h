@@ -10,8 +10,8 @@
 #define TM_BENCH_CPU_NAME_LEN 96
 
 /*
- * Nanoseconds that this thread has spent on the CPU: what other programs took meanwhile is not in it. Waiting isn't either, so
- * it is for computing only.
+ * Nanoseconds that this thread has spent on the CPU: what other programs took meanwhile is not in it. Waiting isn't
+ * either, so it is for computing only.
  */
 double tm_bench_now_ns(void);
 
