@@ -12,3 +12,4 @@ libauthority_la_LIBADD = libdirectory.la libconfig.la
 sbin_PROGRAMS += tidemill-authority
 tidemill_authority_SOURCES = directory/authority/main.c
 tidemill_authority_LDADD = libauthority.la $(SODIUM_LIBS) $(JEMALLOC_LIBS)
+EXTRA_DIST += doc/examples/default.params doc/examples/demo.params
