@@ -1,0 +1,824 @@
+/* Documents, descriptors, parameters and trust: what must be refused, and with which error. */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <sodium.h>
+
+#include "base/codec.h"
+#include "base/file.h"
+#include "directory/assemble.h"
+#include "directory/descriptor.h"
+#include "directory/document.h"
+#include "directory/params.h"
+#include "directory/parse.h"
+
+#include "directory_fixture.h"
+
+static struct fixture fixture;
+static char *text; /* the fixture's document, unsigned */
+static size_t text_len;
+static struct tm_trust *trust; /* in four */
+
+static int setup(void **state)
+{
+  struct tm_fault fault;
+
+  (void)state;
+  fixture_init(&fixture);
+  trust = fixture_trust(4);
+  return tm_document_assemble(&fixture.draft, &text, &text_len, &fault);
+}
+
+static int teardown(void **state)
+{
+  (void)state;
+  tm_trust_free(trust);
+  free(text);
+  return 0;
+}
+
+/* Opens a text after three of four authorities have signed it. */
+static int open_text(const char *t, size_t len, uint64_t now, struct tm_document **doc)
+{
+  size_t note_len;
+  char *note = fixture_sign(t, len, 0, 3, &note_len);
+  size_t good = 99;
+  int err = tm_document_open(doc, trust, note, note_len, now, &good);
+
+  assert_true((err == TM_OK) == (*doc != NULL));
+  if (note_len <= TM_DOCUMENT_MAX)
+    assert_int_equal(good, 3);
+  free(note);
+  return err;
+}
+
+static int try_text(const char *t, size_t len)
+{
+  struct tm_document *doc;
+  int err = open_text(t, len, FIXTURE_NOW, &doc);
+
+  tm_document_free(doc);
+  return err;
+}
+
+/* The fixture's text with the first `from` replaced by `to`. */
+static int try_replaced(const char *from, const char *to)
+{
+  const char *at = strstr(text, from);
+  size_t before;
+  char *changed;
+  int err;
+
+  assert_non_null(at);
+  before = (size_t)(at - text);
+  changed = malloc(text_len + strlen(to) + 1);
+  memcpy(changed, text, before);
+  strcpy(changed + before, to);
+  strcat(changed, at + strlen(from));
+  err = try_text(changed, strlen(changed));
+  free(changed);
+  return err;
+}
+
+static void test_opens(void **state)
+{
+  struct tm_document *doc;
+  const uint8_t *bytes;
+  uint8_t digest[32];
+  size_t len;
+
+  (void)state;
+  assert_int_equal(open_text(text, text_len, FIXTURE_NOW, &doc), TM_OK);
+  assert_string_equal(tm_document_network(doc), "test");
+  assert_true(tm_document_valid_from(doc) == FIXTURE_NOW);
+  assert_true(tm_document_valid_until(doc) == FIXTURE_NOW + 3600);
+  assert_memory_equal(tm_document_params(doc), &fixture.draft.params, sizeof fixture.draft.params);
+  assert_int_equal(tm_document_relays(doc), FIXTURE_RELAYS);
+  assert_null(tm_document_relay(doc, FIXTURE_RELAYS));
+  bytes = tm_document_bytes(doc, &len);
+  assert_memory_equal(bytes, text, text_len);
+  crypto_generichash(digest, sizeof digest, bytes, len, NULL, 0);
+  assert_memory_equal(tm_document_digest(doc), digest, sizeof digest);
+  tm_document_free(doc);
+}
+
+static void test_relays(void **state)
+{
+  struct tm_document *doc;
+  const struct tm_relay_info *found;
+  uint8_t stranger[32] = {0};
+
+  (void)state;
+  assert_int_equal(open_text(text, text_len, FIXTURE_NOW, &doc), TM_OK);
+  for (size_t i = 0; i < FIXTURE_RELAYS; i++) {
+    const struct tm_relay_info *mine = &fixture.relays[i];
+    found = tm_document_find(doc, mine->identity);
+    assert_non_null(found);
+    assert_string_equal(found->name, mine->name);
+    assert_string_equal(found->address, mine->address);
+    assert_int_equal(found->roles, mine->roles);
+    assert_int_equal(found->layer, mine->layer);
+    assert_int_equal(found->n_keys, FIXTURE_KEYS);
+    for (size_t k = 0; k < FIXTURE_KEYS; k++) {
+      const struct tm_mix_key *key = tm_relay_key(found, mine->keys[k].epoch);
+      assert_non_null(key);
+      assert_memory_equal(key->point, mine->keys[k].point, 32);
+    }
+    assert_null(tm_relay_key(found, mine->keys[0].epoch - 1));
+    assert_null(tm_relay_key(found, mine->keys[1].epoch + 1));
+  }
+  assert_null(tm_document_find(doc, stranger));
+  memset(stranger, 0xff, sizeof stranger);
+  assert_null(tm_document_find(doc, stranger));
+  tm_document_free(doc);
+}
+
+static void test_thresholds(void **state)
+{
+  static const struct {
+    unsigned n, needed;
+  } rows[] = {{1, 1}, {2, 2}, {3, 3}, {4, 3}, {5, 4}, {6, 5}, {7, 5}, {9, 7}, {32, 22}};
+
+  (void)state;
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    struct tm_trust *t = fixture_trust(rows[i].n);
+    struct tm_document *doc;
+    size_t len;
+    size_t good;
+    char *note;
+    assert_int_equal(tm_trust_count(t), rows[i].n);
+    assert_int_equal(tm_trust_needed(t), rows[i].needed);
+    assert_true(3 * rows[i].needed > 2 * rows[i].n && 3 * (rows[i].needed - 1) <= 2 * rows[i].n);
+    note = fixture_sign(text, text_len, 0, rows[i].needed, &len);
+    assert_int_equal(tm_document_open(&doc, t, note, len, FIXTURE_NOW, &good), TM_OK);
+    assert_int_equal(good, rows[i].needed);
+    tm_document_free(doc);
+    free(note);
+    /* One fewer, made up for by strangers. */
+    note = fixture_sign(text, text_len, 1, rows[i].needed - 1, &len);
+    if (rows[i].needed > 1) {
+      char *more;
+      size_t more_len;
+      more = fixture_sign(note, len, 40, 3, &more_len);
+      assert_int_equal(tm_document_open(&doc, t, more, more_len, FIXTURE_NOW, &good), TM_E_SIGNATURE);
+      assert_int_equal(good, rows[i].needed - 1);
+      assert_null(doc);
+      free(more);
+    }
+    free(note);
+    tm_trust_free(t);
+  }
+}
+
+static void test_duplicate_signer(void **state)
+{
+  struct tm_document *doc;
+  size_t len;
+  size_t good;
+  char *note = fixture_sign(text, text_len, 0, 2, &len);
+  char *twice = malloc(len * 3);
+
+  (void)state;
+  memcpy(twice, note, len);
+  for (int i = 0; i < 2; i++) {
+    memcpy(twice + len, note + text_len + 1, strlen(note + text_len + 1));
+    len += strlen(note + text_len + 1);
+  }
+  assert_int_equal(tm_document_open(&doc, trust, twice, len, FIXTURE_NOW, &good), TM_E_SIGNATURE);
+  assert_int_equal(good, 2);
+  free(twice);
+  free(note);
+}
+
+static void test_bad_signatures(void **state)
+{
+  struct tm_document *doc;
+  size_t len;
+  size_t good;
+  char *note = fixture_sign(text, text_len, 0, 4, &len);
+  char *at;
+
+  (void)state;
+  at = strstr(note, "network test");
+  at[8] = 'r';
+  assert_int_equal(tm_document_open(&doc, trust, note, len, FIXTURE_NOW, &good), TM_E_SIGNATURE);
+  assert_int_equal(good, 0);
+  at[8] = 't';
+  assert_int_equal(tm_document_open(&doc, trust, note, len, FIXTURE_NOW, NULL), TM_OK);
+  tm_document_free(doc);
+  /* Three good ones do not make up for one known key that does not verify. */
+  at = strstr(note, "authority-3 ") + strlen("authority-3 ") + 30;
+  *at = *at == 'A' ? 'B' : 'A';
+  assert_int_equal(tm_document_open(&doc, trust, note, len, FIXTURE_NOW, &good), TM_E_SIGNATURE);
+  assert_int_equal(good, 3);
+  /* Signatures are judged before the text. */
+  note[0] = 'T';
+  assert_int_equal(tm_document_open(&doc, trust, note, len, FIXTURE_NOW, &good), TM_E_SIGNATURE);
+  free(note);
+}
+
+static void test_validity(void **state)
+{
+  struct tm_document *doc;
+
+  (void)state;
+  assert_int_equal(open_text(text, text_len, FIXTURE_NOW - 1, &doc), TM_E_NOT_YET);
+  assert_int_equal(open_text(text, text_len, FIXTURE_NOW + 3599, &doc), TM_OK);
+  tm_document_free(doc);
+  assert_int_equal(open_text(text, text_len, FIXTURE_NOW + 3600, &doc), TM_E_EXPIRED);
+  assert_int_equal(open_text(text, text_len, UINT64_MAX, &doc), TM_E_EXPIRED);
+  assert_int_equal(open_text(text, text_len, 0, &doc), TM_E_NOT_YET);
+  assert_int_equal(try_replaced("valid-until 2026-11-24T05:00:00Z", "valid-until 2026-11-24T04:00:00Z"), TM_E_SYNTAX);
+  assert_int_equal(try_replaced("valid-until 2026-11-24T05:00:00Z", "valid-until 2027-11-24T05:00:00Z"), TM_E_SYNTAX);
+  assert_int_equal(try_replaced("valid-until 2026-11-24T05:00:00Z", "valid-until 2026-11-31T05:00:00Z"), TM_E_SYNTAX);
+  assert_int_equal(try_replaced("valid-from 2026-11-24T04:00:00Z", "valid-from 2026-11-24 04:00:00"), TM_E_SYNTAX);
+  assert_int_equal(try_replaced("epoch 20781", "epoch 20782"), TM_E_SYNTAX);
+}
+
+static void test_fields(void **state)
+{
+  (void)state;
+  assert_int_equal(try_replaced("network test\n", "network test\nopt-motto all is well\n"), TM_OK);
+  assert_int_equal(try_replaced("end\n", "opt-x 1\nopt-x 1\nend\nopt-y\n"), TM_OK);
+  assert_int_equal(try_replaced("tidemill document 1\n", "opt-x 1\ntidemill document 1\n"), TM_E_SYNTAX);
+  assert_int_equal(try_replaced("network test\n", "network test\nopt- 1\n"), TM_E_UNKNOWN);
+  assert_int_equal(try_replaced("network test\n", "network test\nopt-X 1\n"), TM_E_SYNTAX);
+  assert_int_equal(try_replaced("network test\n", "network test\nopt-x  1\n"), TM_E_SYNTAX);
+  assert_int_equal(try_replaced("network test\n", "network test\nmotto 1\n"), TM_E_UNKNOWN);
+  assert_int_equal(try_replaced("end\n", "colour red\nend\n"), TM_E_UNKNOWN);
+  assert_int_equal(try_replaced("roles entry\n", "roles entry exit\n"), TM_E_UNKNOWN);
+  assert_int_equal(try_replaced("document 1\n", "document 2\n"), TM_E_UNKNOWN);
+  assert_int_equal(try_replaced("document 1\n", "document\n"), TM_E_UNKNOWN);
+  assert_int_equal(try_replaced("tidemill document 1\n", "tidemill descriptor 1\n"), TM_E_UNKNOWN);
+  assert_int_equal(try_replaced("tidemill document 1\n", "network test\n"), TM_E_SYNTAX);
+  assert_int_equal(try_replaced("network test\n", ""), TM_E_SYNTAX);
+  assert_int_equal(try_replaced("network test\n", "network test\nnetwork test\n"), TM_E_SYNTAX);
+  assert_int_equal(try_replaced("network test\n", "network\n"), TM_E_SYNTAX);
+  assert_int_equal(try_replaced("network test\n", "network Test\n"), TM_E_SYNTAX);
+  assert_int_equal(try_replaced("end\n", "end of it\n"), TM_E_SYNTAX);
+  assert_int_equal(try_replaced("end\n", ""), TM_E_SYNTAX);
+  assert_int_equal(try_replaced("end\n", "end\nend\n"), TM_E_SYNTAX);
+}
+
+static void test_bytes(void **state)
+{
+  char *copy = malloc(text_len + 1);
+  char *at = strstr(text, "param epoch_s");
+  size_t i = (size_t)(at - text) + 3;
+
+  (void)state;
+  assert_int_equal(try_replaced("network test\n", "network test\r\n"), TM_E_SYNTAX);
+  assert_int_equal(try_replaced("network test\n", "network test \n"), TM_E_SYNTAX);
+  assert_int_equal(try_replaced("network test\n", " network test\n"), TM_E_SYNTAX);
+  assert_int_equal(try_replaced("network test\n", "network  test\n"), TM_E_SYNTAX);
+  assert_int_equal(try_replaced("network test\n", "network\ttest\n"), TM_E_SYNTAX);
+  assert_int_equal(try_replaced("network test\n", "opt-x t\xc3\xa9st\nnetwork test\n"), TM_E_SYNTAX);
+  assert_int_equal(try_replaced("network test\n", "opt-x t\x7fst\nnetwork test\n"), TM_E_SYNTAX);
+  for (int byte = 0; byte < 256; byte++) {
+    if (byte == text[i])
+      continue;
+    memcpy(copy, text, text_len);
+    copy[i] = (char)byte;
+    assert_int_not_equal(try_text(copy, text_len), TM_OK);
+  }
+  memcpy(copy, text, text_len);
+  copy[i] = '\0';
+  assert_int_equal(try_text(copy, text_len), TM_E_SYNTAX);
+  free(copy);
+}
+
+/* Every text that ends early is refused, though it is signed; and never read beyond its end. */
+static void test_truncated(void **state)
+{
+  (void)state;
+  for (size_t len = 0; len < text_len; len++) {
+    char *cut = malloc(len > 0 ? len : 1);
+    struct tm_document *doc;
+    struct tm_fault fault;
+    memcpy(cut, text, len);
+    assert_int_equal(tm_document_parse(&doc, cut, len, &fault), TM_E_SYNTAX);
+    assert_null(doc);
+    assert_true(fault.what[0] != '\0');
+    free(cut);
+  }
+}
+
+static void test_truncated_note(void **state)
+{
+  size_t len;
+  char *note = fixture_sign(text, text_len, 0, 3, &len);
+
+  (void)state;
+  for (size_t cut = 0; cut < len; cut++) {
+    char *part = malloc(cut > 0 ? cut : 1);
+    struct tm_document *doc;
+    int err;
+    memcpy(part, note, cut);
+    err = tm_document_open(&doc, trust, part, cut, FIXTURE_NOW, NULL);
+    assert_true(err == TM_E_SYNTAX || err == TM_E_SIGNATURE);
+    free(part);
+  }
+  free(note);
+}
+
+static void test_oversize(void **state)
+{
+  size_t cap = TM_DOCUMENT_MAX + 4096;
+  char *big = malloc(cap);
+  struct tm_document *doc;
+  size_t signatures;
+  size_t len = text_len;
+  char *note;
+
+  (void)state;
+  note = fixture_sign(text, text_len, 0, 3, &signatures);
+  signatures -= text_len;
+  free(note);
+  memcpy(big, text, text_len);
+  while (len < TM_DOCUMENT_MAX - signatures) {
+    size_t left = TM_DOCUMENT_MAX - signatures - len;
+    size_t line = left > 2000 ? 1000 : left > 1000 ? left / 2 : left;
+    memset(big + len, 'x', line);
+    memcpy(big + len, "opt-x ", 6);
+    big[len + line - 1] = '\n';
+    len += line;
+  }
+  assert_int_equal(try_text(big, len), TM_OK); /* exactly TM_DOCUMENT_MAX */
+  big[len - 1] = 'x';
+  big[len] = '\n';
+  assert_int_equal(try_text(big, len + 1), TM_E_TOO_BIG);
+  memset(big, 'a', cap);
+  assert_int_equal(tm_document_open(&doc, trust, big, cap, FIXTURE_NOW, NULL), TM_E_TOO_BIG);
+  free(big);
+}
+
+/* Line length, number of relays and of keys. */
+static void test_limits(void **state)
+{
+  char line[TM_TEXT_LINE_MAX + 64];
+  char *many = malloc(text_len + (TM_DOCUMENT_RELAYS_MAX + 1) * 8 + 1);
+  struct tm_mix_key keys[TM_DOCUMENT_KEYS_MAX + 1];
+  struct fixture f;
+  struct tm_fault fault;
+  size_t len;
+  char *out;
+
+  (void)state;
+  memset(line, 'x', sizeof line);
+  memcpy(line, "opt-x ", 6);
+  strcpy(line + TM_TEXT_LINE_MAX, "\nnetwork test\n");
+  assert_int_equal(try_replaced("network test\n", line), TM_OK);
+  strcpy(line + TM_TEXT_LINE_MAX, "x\nnetwork test\n");
+  assert_int_equal(try_replaced("network test\n", line), TM_E_SYNTAX);
+  memcpy(many, text, text_len);
+  len = text_len;
+  for (size_t i = 0; i <= TM_DOCUMENT_RELAYS_MAX; i++, len += 8)
+    memcpy(many + len, "relay x\n", 8);
+  assert_int_equal(try_text(many, len), TM_E_TOO_BIG);
+  free(many);
+  fixture_init(&f);
+  for (unsigned i = 0; i <= TM_DOCUMENT_KEYS_MAX; i++) {
+    keys[i].epoch = 20781 + i;
+    fixture_point(1000 + i, keys[i].point);
+  }
+  f.relays[0].keys = keys;
+  f.relays[0].n_keys = TM_DOCUMENT_KEYS_MAX;
+  assert_int_equal(tm_document_assemble(&f.draft, &out, &len, &fault), TM_OK);
+  free(out);
+  f.relays[0].n_keys++;
+  assert_int_equal(tm_document_assemble(&f.draft, &out, &len, &fault), TM_E_TOO_BIG);
+  assert_null(out);
+}
+
+static void param_line(size_t i, const char *value, char *line)
+{
+  char standard[TM_PARAM_VALUE_MAX];
+
+  tm_params_format(&fixture.draft.params, i, standard);
+  sprintf(line, "param %s %s\n", tm_params_at(i)->name, value != NULL ? value : standard);
+}
+
+static int try_value(size_t i, const char *value)
+{
+  char from[128];
+  char to[128];
+
+  param_line(i, NULL, from);
+  param_line(i, value, to);
+  return try_replaced(from, to);
+}
+
+static void test_params(void **state)
+{
+  char from[128];
+  char to[300];
+  char value[32];
+
+  (void)state;
+  for (size_t i = 0; i < tm_params_count(); i++) {
+    const struct tm_param *p = tm_params_at(i);
+    param_line(i, NULL, from);
+    assert_int_equal(try_replaced(from, ""), TM_E_SYNTAX);
+    snprintf(to, sizeof to, "%s%s", from, from);
+    assert_int_not_equal(try_replaced(from, to), TM_OK);
+    if (p->words != NULL) {
+      assert_int_equal(try_value(i, "1"), TM_E_SYNTAX);
+      continue;
+    }
+    snprintf(value, sizeof value, "%u", p->max + 1);
+    assert_int_equal(try_value(i, value), TM_E_SYNTAX);
+    if (p->min > 0) {
+      snprintf(value, sizeof value, "%u", p->min - 1);
+      assert_int_equal(try_value(i, value), TM_E_SYNTAX);
+    }
+    snprintf(value, sizeof value, "0%u", p->standard);
+    assert_int_equal(try_value(i, value), TM_E_SYNTAX);
+    snprintf(value, sizeof value, "%u x", p->standard);
+    assert_int_equal(try_value(i, value), TM_E_SYNTAX);
+    snprintf(value, sizeof value, "-%u", p->standard);
+    assert_int_equal(try_value(i, value), TM_E_SYNTAX);
+    assert_int_equal(try_value(i, "4294967296"), TM_E_SYNTAX);
+    assert_int_equal(try_value(i, "18446744073709551617"), TM_E_SYNTAX);
+  }
+  assert_int_equal(try_replaced("param slot_ms 30000\n", "param slot_ms 30000\nparam speed 1\n"), TM_E_UNKNOWN);
+  assert_int_equal(try_replaced("param box_expiry_s 604800\n", "param box_expiry_s 604800\nparam speed 1\n"), TM_E_UNKNOWN);
+  assert_int_equal(try_replaced("param strategy poisson\n", "param strategy timed-pool\n"), TM_OK);
+  assert_int_equal(try_replaced("param strategy poisson\n", "param strategy stop-and-go\n"), TM_E_SYNTAX);
+}
+
+static void test_param_conflicts(void **state)
+{
+  struct tm_params p;
+
+  (void)state;
+  tm_params_standard(&p);
+  assert_null(tm_params_conflict(&p));
+  assert_int_equal(try_replaced("param key_grace_s 3600\n", "param key_grace_s 86400\n"), TM_OK);
+  p.epoch_s = p.key_grace_s - 1;
+  assert_non_null(tm_params_conflict(&p));
+  assert_int_equal(try_replaced("param downlink_us 250000\n", "param downlink_us 500000\n"), TM_E_SYNTAX);
+  assert_int_equal(try_replaced("param box_expiry_s 604800\n", "param box_expiry_s 90\n"), TM_E_SYNTAX);
+  assert_int_equal(try_replaced("param box_expiry_s 604800\n", "param box_expiry_s 91\n"), TM_OK);
+  assert_int_equal(try_replaced("param sequences 8\n", "param sequences 16\n"), TM_OK);
+  assert_int_equal(try_replaced("param sequences 8\n", "param sequences 17\n"), TM_E_SYNTAX);
+}
+
+/* Encodings that are no canonical point of the prime-order subgroup, for mix keys and for identities. */
+static void test_points(void **state)
+{
+  static const char *const wrong[] = {
+    "0100000000000000000000000000000000000000000000000000000000000000", /* identity */
+    "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", /* order two */
+    "0000000000000000000000000000000000000000000000000000000000000000", /* order four */
+    "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a", /* order eight */
+    "9599999999999999999999999999999999999999999999999999999999999999", /* base point plus order two */
+    "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", /* identity, not reduced */
+    "0100000000000000000000000000000000000000000000000000000000000080", /* identity with a sign */
+    "0200000000000000000000000000000000000000000000000000000000000000", /* no point */
+    "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+  };
+  char hex[TM_HEX_LEN(32)];
+  char from[256];
+  char to[256];
+
+  (void)state;
+  for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+    tm_hex_encode(fixture.keys[3][1].point, 32, hex);
+    snprintf(from, sizeof from, "mix-key 20782 %s\n", hex);
+    snprintf(to, sizeof to, "mix-key 20782 %s\n", wrong[i]);
+    assert_int_equal(try_replaced(from, to), TM_E_POINT);
+    tm_hex_encode(fixture.relays[3].identity, 32, hex);
+    snprintf(from, sizeof from, "identity %s\n", hex);
+    snprintf(to, sizeof to, "identity %s\n", wrong[i]);
+    assert_int_equal(try_replaced(from, to), TM_E_POINT);
+  }
+}
+
+static void test_keys(void **state)
+{
+  char hex[2][TM_HEX_LEN(32)];
+  char line[2][128];
+  char both[256];
+  char to[300];
+
+  (void)state;
+  for (int k = 0; k < 2; k++) {
+    tm_hex_encode(fixture.keys[0][k].point, 32, hex[k]);
+    snprintf(line[k], sizeof line[k], "mix-key %d %s\n", 20781 + k, hex[k]);
+  }
+  snprintf(both, sizeof both, "%s%s", line[0], line[1]);
+  assert_int_equal(try_replaced(line[1], ""), TM_OK);
+  assert_int_equal(try_replaced(both, ""), TM_E_SYNTAX);
+  snprintf(to, sizeof to, "%s%s", line[1], line[0]);
+  assert_int_equal(try_replaced(both, to), TM_E_SYNTAX); /* order */
+  snprintf(to, sizeof to, "%s%s", line[0], line[0]);
+  assert_int_equal(try_replaced(line[0], to), TM_E_SYNTAX); /* one epoch twice */
+  snprintf(to, sizeof to, "mix-key 20782 %s\n", hex[0]);
+  assert_int_equal(try_replaced(line[1], to), TM_E_SYNTAX); /* one point twice */
+  hex[1][0] = hex[1][0] == 'a' ? 'A' : 'g';
+  snprintf(to, sizeof to, "mix-key 20782 %s\n", hex[1]);
+  assert_int_equal(try_replaced(line[1], to), TM_E_SYNTAX);
+  assert_int_equal(try_replaced("mix-key 20781 ", "mix-key 020781 "), TM_E_SYNTAX);
+  assert_int_equal(try_replaced("mix-key 20781 ", "mix-key 253402300799 "), TM_E_SYNTAX); /* ascending no more */
+  assert_int_equal(try_replaced("mix-key 20782 ", "mix-key 253402300799 "), TM_OK);
+  assert_int_equal(try_replaced("mix-key 20782 ", "mix-key 253402300800 "), TM_E_SYNTAX);
+}
+
+static int try_draft(struct fixture *f, const char *what)
+{
+  struct tm_fault fault;
+  size_t len;
+  char *out;
+  int err = tm_document_assemble(&f->draft, &out, &len, &fault);
+
+  if (err != TM_OK && strstr(fault.what, what) == NULL)
+    print_error("<%s>, not <%s>\n", fault.what, what);
+  assert_true(err == TM_OK || strstr(fault.what, what) != NULL);
+  assert_true((err == TM_OK) == (out != NULL));
+  free(out);
+  return err;
+}
+
+static void test_unique(void **state)
+{
+  struct fixture f;
+
+  (void)state;
+  fixture_init(&f);
+  assert_int_equal(try_draft(&f, ""), TM_OK);
+  strcpy(f.relays[1].name, "entry1");
+  assert_int_equal(try_draft(&f, "ascending name"), TM_E_SYNTAX);
+  fixture_init(&f);
+  memcpy(f.relays[7].identity, f.relays[2].identity, 32);
+  assert_int_equal(try_draft(&f, "same identity"), TM_E_SYNTAX);
+  fixture_init(&f);
+  strcpy(f.relays[7].address, f.relays[2].address);
+  assert_int_equal(try_draft(&f, "same address"), TM_E_SYNTAX);
+  fixture_init(&f);
+  memcpy(f.keys[7][1].point, f.keys[2][0].point, 32);
+  assert_int_equal(try_draft(&f, "stands twice"), TM_E_SYNTAX);
+}
+
+static void test_every_role(void **state)
+{
+  struct fixture f;
+
+  (void)state;
+  fixture_init(&f);
+  f.draft.relays++; /* entry2 remains */
+  f.draft.n--;
+  assert_int_equal(try_draft(&f, ""), TM_OK);
+  f.draft.relays++;
+  f.draft.n--;
+  assert_int_equal(try_draft(&f, "no entry"), TM_E_SYNTAX);
+  fixture_init(&f);
+  f.draft.n--;
+  assert_int_equal(try_draft(&f, "fewer than two stores"), TM_E_SYNTAX);
+  f.relays[0].roles |= TM_ROLE_STORE; /* one relay, two roles */
+  assert_int_equal(try_draft(&f, ""), TM_OK);
+  for (unsigned layer = 1; layer <= 3; layer++) {
+    fixture_init(&f);
+    f.relays[2 * layer].layer = f.relays[2 * layer + 1].layer = layer % 3 + 1;
+    assert_int_equal(try_draft(&f, "no mix in layer"), TM_E_SYNTAX);
+  }
+  fixture_init(&f);
+  f.draft.n = 0;
+  assert_int_equal(try_draft(&f, "no entry"), TM_E_SYNTAX);
+}
+
+static void test_relay_fields(void **state)
+{
+  struct fixture f;
+
+  (void)state;
+  fixture_init(&f);
+  f.relays[0].layer = 1;
+  assert_int_equal(try_draft(&f, "\"layer\" where \"mix-key\" was due"), TM_E_SYNTAX);
+  fixture_init(&f);
+  f.relays[2].layer = 0;
+  assert_int_equal(try_draft(&f, "\"mix-key\" where \"layer\" was due"), TM_E_SYNTAX);
+  assert_int_equal(try_replaced("layer 1\n", "layer 0\n"), TM_E_SYNTAX);
+  assert_int_equal(try_replaced("layer 1\n", "layer 4\n"), TM_E_SYNTAX);
+  assert_int_equal(try_replaced("layer 1\n", "layer 1 2\n"), TM_E_SYNTAX);
+  assert_int_equal(try_replaced("roles mix\n", "roles mix mix\n"), TM_E_SYNTAX);
+  assert_int_equal(try_replaced("roles mix\n", "roles mix entry\n"), TM_E_SYNTAX);
+  assert_int_equal(try_replaced("roles mix\n", "roles entry mix\n"), TM_OK);
+  assert_int_equal(try_replaced("roles entry\n", "roles\n"), TM_E_SYNTAX);
+  assert_int_equal(try_replaced("address 127.0.0.1:4711\n", "address localhost:4711\n"), TM_E_SYNTAX);
+  assert_int_equal(try_replaced("address 127.0.0.1:4711\n", "address [::1]:4711\n"), TM_OK);
+  assert_int_equal(try_replaced("relay entry1\n", "relay 1entry\n"), TM_E_SYNTAX);
+  assert_int_equal(try_replaced("relay entry1\n", "relay entry_1\n"), TM_E_SYNTAX);
+  assert_int_equal(try_replaced("relay entry1\n", "relay a123456789012345678901234567890\n"), TM_OK);
+  assert_int_equal(try_replaced("relay entry1\n", "relay a1234567890123456789012345678901\n"), TM_E_SYNTAX);
+}
+
+/* What assemble writes does not depend on the order it was given, and parses to what was meant. */
+static void test_canonical(void **state)
+{
+  struct fixture f;
+  struct tm_relay_info first;
+  struct tm_fault fault;
+  size_t len;
+  char *out;
+
+  (void)state;
+  fixture_init(&f);
+  first = f.relays[0];
+  memmove(f.relays, f.relays + 1, sizeof f.relays - sizeof first);
+  f.relays[FIXTURE_RELAYS - 1] = first;
+  assert_int_equal(tm_document_assemble(&f.draft, &out, &len, &fault), TM_OK);
+  assert_int_equal(len, text_len);
+  assert_memory_equal(out, text, len);
+  free(out);
+}
+
+static void test_trust(void **state)
+{
+  struct tm_trust *t;
+  struct tm_note_signer a;
+  struct tm_note_key same;
+  char line[2][TM_NOTE_VERIFIER_LEN];
+  char file[4 * TM_NOTE_VERIFIER_LEN + TM_DOCUMENT_AUTHORITIES_MAX * TM_NOTE_VERIFIER_LEN];
+  size_t at = 0;
+
+  (void)state;
+  fixture_signer(0, &a);
+  tm_note_key_format(&a.pub, line[0]);
+  snprintf(file, sizeof file, "\n# one\n%s", line[0]); /* the last newline may be missing */
+  assert_int_equal(tm_trust_parse(&t, file, strlen(file)), TM_OK);
+  assert_int_equal(tm_trust_count(t), 1);
+  tm_trust_free(t);
+  assert_int_equal(tm_trust_parse(&t, "", 0), TM_E_NOT_FOUND);
+  assert_int_equal(tm_trust_parse(&t, "# none\n\n", 8), TM_E_NOT_FOUND);
+  assert_null(t);
+  snprintf(file, sizeof file, "%s\n%s\n", line[0], line[0]);
+  assert_int_equal(tm_trust_parse(&t, file, strlen(file)), TM_E_EXISTS);
+  assert_int_equal(tm_note_key_make(&same, "other-name", a.pub.key), TM_OK);
+  tm_note_key_format(&same, line[1]);
+  snprintf(file, sizeof file, "%s\n%s\n", line[0], line[1]);
+  assert_int_equal(tm_trust_parse(&t, file, strlen(file)), TM_E_EXISTS);
+  fixture_signer(1, &a);
+  assert_int_equal(tm_note_key_make(&same, "authority-0", a.pub.key), TM_OK);
+  tm_note_key_format(&same, line[1]);
+  snprintf(file, sizeof file, "%s\n%s\n", line[0], line[1]);
+  assert_int_equal(tm_trust_parse(&t, file, strlen(file)), TM_E_EXISTS);
+  snprintf(file, sizeof file, "%s\r\n", line[0]);
+  assert_int_equal(tm_trust_parse(&t, file, strlen(file)), TM_E_SYNTAX);
+  snprintf(file, sizeof file, " %s\n", line[0]);
+  assert_int_equal(tm_trust_parse(&t, file, strlen(file)), TM_E_SYNTAX);
+  for (unsigned i = 0; i <= TM_DOCUMENT_AUTHORITIES_MAX; i++) {
+    fixture_signer(i, &a);
+    tm_note_key_format(&a.pub, file + at);
+    at += strlen(file + at);
+    file[at++] = '\n';
+  }
+  assert_int_equal(tm_trust_parse(&t, file, at), TM_E_TOO_BIG);
+}
+
+/* ---- descriptors ---- */
+
+static int open_descriptor(const char *bytes, size_t len)
+{
+  struct tm_descriptor *d;
+  struct tm_fault fault;
+  int err = tm_descriptor_open(&d, bytes, len, &fault);
+
+  assert_true((err == TM_OK) == (d != NULL));
+  assert_true((err == TM_OK) == (fault.what[0] == '\0'));
+  tm_descriptor_free(d);
+  return err;
+}
+
+static void test_descriptor(void **state)
+{
+  const struct tm_relay_info *mine = &fixture.relays[4];
+  const struct tm_relay_info *relay;
+  struct tm_descriptor *d;
+  size_t len;
+  char *note;
+
+  (void)state;
+  assert_int_equal(tm_descriptor_make(&note, &len, mine, FIXTURE_NOW, fixture.seeds[4]), TM_OK);
+  assert_int_equal(tm_descriptor_open(&d, note, len, NULL), TM_OK);
+  relay = tm_descriptor_relay(d);
+  assert_true(tm_descriptor_published(d) == FIXTURE_NOW);
+  assert_string_equal(relay->name, mine->name);
+  assert_memory_equal(relay->identity, mine->identity, 32);
+  assert_string_equal(relay->address, mine->address);
+  assert_int_equal(relay->roles, mine->roles);
+  assert_int_equal(relay->layer, mine->layer);
+  assert_int_equal(relay->n_keys, FIXTURE_KEYS);
+  assert_memory_equal(relay->keys[1].point, mine->keys[1].point, 32);
+  tm_descriptor_free(d);
+  for (size_t cut = 0; cut < len; cut++)
+    assert_int_not_equal(open_descriptor(note, cut), TM_OK);
+  note[strlen("tidemill descriptor 1\npublished 2")] ^= 1;
+  assert_int_equal(open_descriptor(note, len), TM_E_SIGNATURE);
+  free(note);
+}
+
+static void test_descriptor_refused(void **state)
+{
+  struct tm_relay_info relay = fixture.relays[4];
+  struct tm_note_signer wrong;
+  char *big = calloc(1, TM_DESCRIPTOR_MAX + 1);
+  size_t len;
+  char *note;
+  char *other;
+
+  (void)state;
+  /* Another's key, and nothing of it is left. */
+  assert_int_equal(tm_descriptor_make(&note, &len, &relay, FIXTURE_NOW, fixture.seeds[5]), TM_E_SIGNATURE);
+  assert_null(note);
+  relay.n_keys = 0;
+  assert_int_equal(tm_descriptor_make(&note, &len, &relay, FIXTURE_NOW, fixture.seeds[4]), TM_E_SYNTAX);
+  relay = fixture.relays[4];
+  strcpy(relay.address, "relay.example:4711");
+  assert_int_equal(tm_descriptor_make(&note, &len, &relay, FIXTURE_NOW, fixture.seeds[4]), TM_E_SYNTAX);
+  /* Signed well by a stranger only. */
+  assert_int_equal(tm_descriptor_make(&note, &len, &fixture.relays[4], FIXTURE_NOW, fixture.seeds[4]), TM_OK);
+  *strstr(note, "\n\n\xe2") = '\0';
+  strcat(note, "\n");
+  fixture_signer(0, &wrong);
+  assert_int_equal(tm_note_sign(&wrong, note, strlen(note), &other, &len), TM_OK);
+  assert_int_equal(open_descriptor(other, len), TM_E_SIGNATURE);
+  free(other);
+  free(note);
+  assert_int_equal(open_descriptor(big, TM_DESCRIPTOR_MAX + 1), TM_E_TOO_BIG);
+  free(big);
+  /* A document is no descriptor. */
+  note = fixture_sign(text, text_len, 0, 1, &len);
+  assert_int_equal(open_descriptor(note, len), TM_E_UNKNOWN);
+  free(note);
+}
+
+/* ---- what the table yields for people ---- */
+
+static char *print(void (*printer)(FILE *))
+{
+  char *out = NULL;
+  size_t len;
+  FILE *f = open_memstream(&out, &len);
+
+  assert_non_null(f);
+  printer(f);
+  fclose(f);
+  return out;
+}
+
+static char *read_source(const char *name)
+{
+  const char *top = getenv("top_srcdir");
+  char path[512];
+  uint8_t *data;
+  size_t len;
+
+  snprintf(path, sizeof path, "%s/%s", top != NULL ? top : ".", name);
+  if (tm_file_read(path, 1u << 20, &data, &len) != TM_OK)
+    fail_msg("%s is not there", path);
+  return (char *)data;
+}
+
+static void test_files_agree(void **state)
+{
+  char *sample = print(tm_params_print_sample);
+  char *table = print(tm_params_print_table);
+  char *file = read_source("doc/examples/default.params");
+  char *spec = read_source("doc/spec/directory.md");
+
+  (void)state;
+  assert_string_equal(file, sample);
+  assert_non_null(strstr(spec, table));
+  free(spec);
+  free(file);
+  free(table);
+  free(sample);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_opens),         cmocka_unit_test(test_relays),
+    cmocka_unit_test(test_thresholds),    cmocka_unit_test(test_duplicate_signer),
+    cmocka_unit_test(test_bad_signatures), cmocka_unit_test(test_validity),
+    cmocka_unit_test(test_fields),        cmocka_unit_test(test_bytes),
+    cmocka_unit_test(test_truncated),     cmocka_unit_test(test_truncated_note),
+    cmocka_unit_test(test_oversize),      cmocka_unit_test(test_limits),
+    cmocka_unit_test(test_params),        cmocka_unit_test(test_param_conflicts),
+    cmocka_unit_test(test_points),        cmocka_unit_test(test_keys),
+    cmocka_unit_test(test_unique),        cmocka_unit_test(test_every_role),
+    cmocka_unit_test(test_relay_fields),  cmocka_unit_test(test_canonical),
+    cmocka_unit_test(test_trust),         cmocka_unit_test(test_descriptor),
+    cmocka_unit_test(test_descriptor_refused), cmocka_unit_test(test_files_agree),
+  };
+
+  return cmocka_run_group_tests(tests, setup, teardown);
+}
