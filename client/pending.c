@@ -31,7 +31,7 @@ static struct tm_vault_place place_of(const struct tm_pending *p)
 
 void tm_pending_insert(struct tm_pending *p, struct tm_state *s)
 {
-  uint8_t row[ROW_LEN];
+  uint8_t row[ROW_LEN] = {0};
   uint8_t sealed[ROW_LEN + TM_VAULT_OVERHEAD];
   struct tm_writer w = tm_writer_init(row, sizeof row);
 
@@ -67,7 +67,7 @@ struct tm_pending *tm_pending_find(struct tm_pending *table, uint64_t conv, uint
 
 static int load_row(struct tm_pending *p, struct tm_state *s, sqlite3_stmt *stmt)
 {
-  uint8_t row[ROW_LEN];
+  uint8_t row[ROW_LEN] = {0};
   struct tm_reader r = tm_reader_init(row, sizeof row);
   const uint8_t *sealed;
   uint8_t flags;
