@@ -1,1 +1,6 @@
-# doc
+# What people read. The manual pages are listed by the fragments of their programs.
+EXTRA_DIST += \
+	doc/threat-model.md \
+	doc/soundness.md \
+	doc/spec/packet.md \
+	doc/spec/link.md

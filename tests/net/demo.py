@@ -165,7 +165,7 @@ def show_counters(network):
 
 
 def write_env(network, path):
-    lines = {"TIDEMILL": network.program("tidemill"), "TIDEMILL_RELAY": network.program("tidemill-relay"),
+    lines = {"TIDEMILL": network.programs / "tidemill", "TIDEMILL_RELAY": network.program("tidemill-relay"),
              "TIDEMILL_AUTHORITY": network.program("tidemill-authority"), "ALICE": network.dir / "alice",
              "BOB": network.dir / "bob", "AUTHORITIES": network.trust, "DOCUMENT": network.document}
     path.write_text("".join(f"{k}={shlex.quote(str(v))}\n" for k, v in lines.items()))
@@ -184,20 +184,38 @@ def show_commands(network, env):
 """, flush=True)
 
 
+def has_client(network):
+    try:
+        network.program("tidemill")
+        return True
+    except net.NetworkError:
+        return False
+
+
+def without_client():
+    print("\n  This version has no client program yet (README.md, \"What is missing\"): the network is real, but nobody uses it.")
+
+
 def demo(network, screen):
     start_network(network, screen)
-    alice, bob = pair_people(network, screen)
-    talk(network, screen, alice, bob)
+    if has_client(network):
+        talk(network, screen, *pair_people(network, screen))
+    else:
+        without_client()
     settle(network)
     return show_counters(network)
 
 
 def stay(network, screen):
     start_network(network, screen)
-    pair_people(network, screen)
     env = network.dir / "env"
     write_env(network, env)
-    show_commands(network, env)
+    if has_client(network):
+        pair_people(network, screen)
+        show_commands(network, env)
+    else:
+        without_client()
+        print("  It is up until Ctrl-C.", flush=True)
     while True:
         time.sleep(1)
         for relay in network.relays.values():
