@@ -13,3 +13,4 @@ include tests/checks/local.mk
 include tests/ct/local.mk
 include tests/bench/local.mk
 include tests/install/local.mk
+include tests/net/local.mk
