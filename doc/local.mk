@@ -3,4 +3,5 @@ EXTRA_DIST += \
 	doc/threat-model.md \
 	doc/soundness.md \
 	doc/spec/packet.md \
-	doc/spec/link.md
+	doc/spec/link.md \
+	doc/spec/directory.md

@@ -19,9 +19,9 @@ static void must(int ok)
 static void seed_of(const char *what, unsigned n, uint8_t seed[static 32])
 {
   char text[64];
-  int len = snprintf(text, sizeof text, "%s %u", what, n);
+  size_t len = (size_t)snprintf(text, sizeof text, "%s %u", what, n);
 
-  crypto_generichash(seed, 32, (const uint8_t *)text, (size_t)len, NULL, 0);
+  crypto_generichash(seed, 32, (const uint8_t *)text, len, NULL, 0);
 }
 
 void fixture_point(unsigned n, uint8_t point[static 32])
