@@ -485,10 +485,10 @@ static void test_decoys(void **state)
 #define SAMPLES 4096
 #define DEVIATION 5 /* standard deviations of a fair coin: 32 of SAMPLES */
 
-/* The worst of 255 bits, alone and next to its neighbour, in standard deviations times two. */
+/* Each bit alone, against its neighbour, and against itself in the id before. */
 static void check_bits(const uint8_t (*ids)[32])
 {
-  const double limit = DEVIATION * 32.0;
+  const size_t least = SAMPLES / 2 - DEVIATION * 32, most = SAMPLES / 2 + DEVIATION * 32;
 
   for (size_t bit = 0; bit < 256; bit++) {
     size_t ones = 0, turns = 0, changes = 0;
@@ -502,9 +502,9 @@ static void check_bits(const uint8_t (*ids)[32])
       changes += b ^ before;
     }
     /* No bit is fixed: the y coordinate is below 2^255 - 19, the top bit is the sign of x. */
-    assert_true(ones > SAMPLES / 2 - limit && ones < SAMPLES / 2 + limit);
-    assert_true(turns > SAMPLES / 2 - limit && turns < SAMPLES / 2 + limit);
-    assert_true(changes > SAMPLES / 2 - limit && changes < SAMPLES / 2 + limit);
+    assert_in_range(ones, least, most);
+    assert_in_range(turns, least, most);
+    assert_in_range(changes, least, most);
   }
 }
 
