@@ -4,3 +4,4 @@ include tests/unit/directory.mk
 include tests/unit/sphinx.mk
 include tests/unit/link.mk
 include tests/unit/vectors.mk
+include tests/unit/box.mk
