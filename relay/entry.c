@@ -239,6 +239,7 @@ void tm_entry_set_document(struct tm_entry *entry, const struct tm_document *doc
 bool tm_entry_up(struct tm_entry *entry, struct tm_link *link)
 {
   struct session *s = LIST_FIRST(&entry->unused);
+  uint32_t phase = tm_rng_below(entry->config.rng, PHASES);
 
   if (s == NULL || entry->interval_us == 0)
     return false;
@@ -246,7 +247,7 @@ bool tm_entry_up(struct tm_entry *entry, struct tm_link *link)
   *s = (struct session){.link = link, .first = NONE, .last = NONE};
   memcpy(s->handle, tm_link_handle(link), sizeof s->handle);
   put_in_bucket(entry, s);
-  LIST_INSERT_HEAD(&entry->phases[tm_rng_below(entry->config.rng, PHASES)], s, entry);
+  LIST_INSERT_HEAD(&entry->phases[phase], s, entry);
   tm_link_set_arg(link, s);
   entry->clients++;
   start_clock(entry);

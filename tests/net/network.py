@@ -16,6 +16,7 @@ PROGRAMS = ("tidemill-relay", "tidemill-authority", "tidemill", "tidemill-bench"
 LAYOUT = [("entry1", "entry", 0), ("entry2", "entry", 0),
           ("mix1a", "mix", 1), ("mix1b", "mix", 1), ("mix2a", "mix", 2), ("mix2b", "mix", 2),
           ("mix3a", "mix", 3), ("mix3b", "mix", 3), ("store1", "store", 0), ("store2", "store", 0)]
+LAYERS = 3
 # Instrumented programs are several times slower; waits stretch with this.
 PATIENCE = float(os.environ.get("TIDEMILL_TEST_PATIENCE", "1"))
 
@@ -147,6 +148,13 @@ class Client:
             subprocess.run(self.command("stop"), capture_output=True, timeout=30 * PATIENCE)
 
 
+def dials(a, b):
+    """By the ring: entries and stores to layer 1, each layer to the next, the last to entries and stores."""
+    if a.role != "mix":
+        return b.layer == 1
+    return b.layer == a.layer + 1 if a.layer < LAYERS else b.role != "mix"
+
+
 class Network:
     def __init__(self, directory, programs, params=None, authorities=4, layout=LAYOUT, valid_for=24 * 3600, epochs=26):
         self.dir = Path(directory).resolve()
@@ -211,11 +219,8 @@ class Network:
         wait_for("the relays to find each other", self.linked)
 
     def expected_links(self, relay):
-        """How many relays this one dials, by the ring."""
-        goes_to = {("entry", 0): ("mix", 1), ("store", 0): ("mix", 1), ("mix", 1): ("mix", 2), ("mix", 2): ("mix", 3)}
-        key = (relay.role, relay.layer)
-        return sum(1 for r in self.relays.values()
-                   if (r.role in ("entry", "store") if key == ("mix", 3) else (r.role, r.layer) == goes_to[key]))
+        """How many relay links this one has when all are up: those that it dials by the ring, and those that dial it."""
+        return sum(dials(relay, other) + dials(other, relay) for other in self.relays.values())
 
     def linked(self):
         for relay in self.relays.values():
