@@ -2,6 +2,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -100,4 +101,18 @@ int net_scratch_is_zero(const tm_sphinx *ctx)
 {
   return sodium_is_zero((const uint8_t *)ctx->lane, sizeof ctx->lane) &&
          sodium_is_zero((const uint8_t *)&ctx->path, sizeof ctx->path);
+}
+
+int net_run_backends(int (*run)(void))
+{
+  int failed = 0;
+
+  for (const char *const *name = tm_sphinx_backends(); *name != NULL; name++) {
+    if (!tm_sphinx_backend_available(*name))
+      continue;
+    printf("back-end %s\n", *name);
+    net_backend = *name;
+    failed += run() != 0;
+  }
+  return failed;
 }

@@ -45,6 +45,9 @@ void net_keys(struct net *n, size_t i, const uint8_t *packet, uint8_t keys[stati
 /* Changes the routing block of a packet for relay i by xor with 53 bytes, and makes its MAC good again. */
 void net_forge(struct net *n, size_t i, uint8_t *packet, const uint8_t *difference);
 
+/* Runs a group of tests once for each back-end that this CPU has, as net_backend; how many groups failed. */
+int net_run_backends(int (*run)(void));
+
 /* Is everything a context uses as scratch zero? */
 int net_scratch_is_zero(const tm_sphinx *ctx);
 

@@ -489,7 +489,7 @@ static void test_repeated_relay(void **state)
   net_free(n);
 }
 
-static int run(const char *backend)
+static int run(void)
 {
   static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_sizes),
@@ -511,17 +511,7 @@ static int run(const char *backend)
     cmocka_unit_test(test_repeated_relay),
   };
 
-  printf("back-end %s\n", backend);
-  net_backend = backend;
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
 
-int main(void)
-{
-  int failed = 0;
-
-  for (const char *const *name = tm_sphinx_backends(); *name != NULL; name++)
-    if (tm_sphinx_backend_available(*name))
-      failed += run(*name);
-  return failed != 0;
-}
+int main(void) { return net_run_backends(run); }
