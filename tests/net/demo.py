@@ -16,7 +16,6 @@ import network as net  # noqa: E402
 TEXT = "The tide turns at six. Bring the boat."
 ANSWER = "I saw it too. Half past five, at the mill."
 FILE_SIZE = 100 * 1000
-ROLES = {"entry": "entry", "store": "store", "mix": "mix"}
 
 
 class Screen:
@@ -41,18 +40,14 @@ class Screen:
         try:
             result = work(lambda s: note.__setitem__(0, s))
         except BaseException:
+            result = "failed"
+            raise
+        finally:
             done.set()
             if self.live:
                 ticker.join()
-                print(f"\r\033[K  {text:<44} failed")
-            else:
-                print(f"  {text:<44} failed")
-            raise
-        done.set()
-        if self.live:
-            ticker.join()
-            print("\r\033[K", end="")
-        print(f"  {text:<44} {result}  ({time.monotonic() - begun:.1f} s)", flush=True)
+                print("\r\033[K", end="")
+            print(f"  {text:<44} {result}  ({time.monotonic() - begun:.1f} s)", flush=True)
 
 
 def start_network(network, screen):
