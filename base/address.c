@@ -33,7 +33,9 @@ static int check_host(int family, const char *text, size_t len)
     return TM_E_SYNTAX;
   memcpy(host, text, len);
   host[len] = '\0';
-  if (strlen(host) != len || inet_pton(family, host, &addr) != 1 || inet_ntop(family, &addr, again, sizeof again) == NULL)
+  if (strlen(host) != len || (family == AF_INET6 && strchr(host, '.') != NULL))
+    return TM_E_SYNTAX;
+  if (inet_pton(family, host, &addr) != 1 || inet_ntop(family, &addr, again, sizeof again) == NULL)
     return TM_E_SYNTAX;
   return strcmp(host, again) == 0 ? TM_OK : TM_E_SYNTAX;
 }

@@ -34,6 +34,13 @@ void tm_box_hash(uint8_t *out, size_t out_len, const char *personal, const uint8
   tm_box_hash((out), (out_len), (personal), (key), (key_len), (const struct tm_bytes[]){__VA_ARGS__}, \
               sizeof((const struct tm_bytes[]){__VA_ARGS__}) / sizeof(struct tm_bytes))
 
+/*
+ * q = n B, and q = n P for a checked point P; n reduced, as it is. Constant time in n. Errors: TM_E_POINT (n is zero, P
+ * is no good point); q is then zero.
+ */
+int tm_box_multiply_base(uint8_t q[static 32], const uint8_t n[static 32]) TM_MUST_CHECK;
+int tm_box_multiply(uint8_t q[static 32], const uint8_t n[static 32], const uint8_t point[static 32]) TM_MUST_CHECK;
+
 void tm_box_store64(uint8_t out[static 8], uint64_t v); /* big-endian */
 uint64_t tm_box_load64(const uint8_t in[static 8]);
 
@@ -43,5 +50,10 @@ int tm_box_writer_scalar(const struct tm_box_writer *w, uint8_t scalar[static 32
 /* The key of the box at an index. Secret; the caller wipes it. */
 void tm_box_key(uint8_t key[static TM_BOX_KEY_LEN], const uint8_t point[static 32],
                 const uint8_t chain[static TM_BOX_CHAIN_LEN], uint64_t index);
+
+/* XChaCha20-Poly1305: opens sealed_len bytes, tag included. Errors: TM_E_AUTH; the caller wipes text then. */
+int tm_box_aead_open(uint8_t *text, const uint8_t *sealed, size_t sealed_len, const uint8_t *aad, size_t aad_len,
+                     const uint8_t nonce[static TM_BOX_NONCE_LEN],
+                     const uint8_t key[static TM_BOX_KEY_LEN]) TM_MUST_CHECK;
 
 #endif

@@ -56,7 +56,7 @@ static uint8_t field_multiply(uint8_t secret, uint8_t factor)
   for (int i = 4; i >= 0; i--) {
     product <<= 1;
     product ^= FIELD_POLYNOMIAL & (0u - (product >> 5));
-    product ^= secret & (0u - (factor >> i & 1u));
+    product ^= secret & (0u - ((unsigned)factor >> i & 1u));
   }
   return (uint8_t)product;
 }

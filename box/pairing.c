@@ -49,6 +49,8 @@ void tm_pairing_meeting(const uint8_t secret[static TM_INVITE_SECRET_SYMBOLS], u
 void tm_pairing_ephemeral(const uint8_t secret[static 32], uint8_t public_key[static 32])
 {
   (void)crypto_scalarmult_base(public_key, secret); /* cannot fail: the clamped scalar is never zero */
+  /* The public half. */
+  TM_CT_PUBLIC(public_key, TM_PAIRING_EPHEMERAL_LEN);
 }
 
 /* From one's own secret and the other's key. Errors: TM_E_POINT; *x is then zero. */
@@ -58,10 +60,12 @@ static int exchange(struct exchange *x, const uint8_t code[static TM_INVITE_SECR
 {
   uint8_t shared[32], keys[2 * TM_BOX_KEY_LEN];
   const struct tm_bytes transcript[] = {{inviter_public, 32}, {acceptor_public, 32}, {shared, 32}};
-  int err = TM_OK;
+  int err = TM_OK, zero = crypto_scalarmult(shared, own_secret, other_public) != 0;
 
   memset(x, 0, sizeof *x);
-  if (crypto_scalarmult(shared, own_secret, other_public) != 0) {
+  /* An error that the caller reports. */
+  TM_CT_PUBLIC(&zero, sizeof zero);
+  if (zero) {
     err = TM_E_POINT;
     goto out;
   }
@@ -85,6 +89,8 @@ static void seal_capability(struct tm_writer *w, const uint8_t key[static TM_BOX
   (void)crypto_aead_xchacha20poly1305_ietf_encrypt(sealed, NULL, capability, TM_BOX_CAPABILITY_LEN, NULL, 0, NULL,
                                                    nonce, key);
   tm_write_bytes(w, nonce, TM_BOX_NONCE_LEN);
+  /* A ciphertext. */
+  TM_CT_PUBLIC(sealed, sizeof sealed);
   tm_write_bytes(w, sealed, sizeof sealed);
 }
 
@@ -92,12 +98,11 @@ static void seal_capability(struct tm_writer *w, const uint8_t key[static TM_BOX
 static int open_capability(const uint8_t sealed[static TM_BOX_NONCE_LEN + SEALED_LEN],
                            const uint8_t key[static TM_BOX_KEY_LEN], uint8_t capability[static TM_BOX_CAPABILITY_LEN])
 {
-  int err = TM_OK;
+  int err = tm_box_aead_open(capability, sealed + TM_BOX_NONCE_LEN, SEALED_LEN, NULL, 0, sealed, key);
 
-  if (crypto_aead_xchacha20poly1305_ietf_decrypt(capability, NULL, NULL, sealed + TM_BOX_NONCE_LEN, SEALED_LEN, NULL, 0,
-                                                 sealed, key) != 0)
-    err = TM_E_AUTH;
-  else if (tm_sphinx_point_check(capability) != TM_SPHINX_OK)
+  /* As in tm_box_reader_init. */
+  TM_CT_PUBLIC(capability, 32);
+  if (err == TM_OK && tm_sphinx_point_check(capability) != TM_SPHINX_OK)
     err = TM_E_POINT;
   if (err != TM_OK)
     sodium_memzero(capability, TM_BOX_CAPABILITY_LEN);

@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "base/wire.h"
+#include "sphinx/ct.h"
+#include "sphinx/sphinx.h"
 
 #include "box/record.h"
 
@@ -92,6 +94,10 @@ static int check_bulk(const struct tm_record *r)
 
   if (r->size == 0 || r->size > TM_BULK_SIZE_MAX ||
       memcmp(r->capability + TM_BOX_CAPABILITY_LEN - 8, from_zero, 8) != 0)
+    return TM_E_SYNTAX;
+  /* As in tm_box_reader_init; here, so that nobody keeps an announcement that can't be followed. */
+  TM_CT_PUBLIC(r->capability, 32);
+  if (tm_sphinx_point_check(r->capability) != TM_SPHINX_OK)
     return TM_E_SYNTAX;
   switch (r->kind) {
   case TM_BULK_TEXT:

@@ -39,7 +39,7 @@ struct tm_record {
   enum tm_bulk_kind kind;    /* BULK */
   uint64_t size;             /* BULK: 1 to TM_BULK_SIZE_MAX */
   const uint8_t *hash;       /* BULK: 32 */
-  const uint8_t *capability; /* BULK: TM_BOX_CAPABILITY_LEN */
+  const uint8_t *capability; /* BULK: TM_BOX_CAPABILITY_LEN, with a good root point */
   const char *name;          /* BULK FILE: as tm_record_name_ok says; not terminated. BULK TEXT: empty */
   size_t name_len;
 };

@@ -21,6 +21,41 @@ static void hash_to_scalar(uint8_t scalar[static 32], const char *personal, cons
   sodium_memzero(wide, sizeof wide);
 }
 
+static int multiplied(uint8_t q[static 32], int rc)
+{
+  /* An error that the caller reports. */
+  TM_CT_PUBLIC(&rc, sizeof rc);
+  if (rc == 0)
+    return TM_OK;
+  memset(q, 0, 32);
+  return TM_E_POINT;
+}
+
+int tm_box_multiply_base(uint8_t q[static 32], const uint8_t n[static 32])
+{
+  int rc;
+
+  /*
+   * libsodium branches once, at the end, on whether the scalar is zero or the result the identity; neither is ever so
+   * but by our own mistake. Valgrind reports nothing else in there.
+   */
+  TM_CT_TRUST();
+  rc = crypto_scalarmult_ed25519_base_noclamp(q, n);
+  TM_CT_CHECK();
+  return multiplied(q, rc);
+}
+
+int tm_box_multiply(uint8_t q[static 32], const uint8_t n[static 32], const uint8_t point[static 32])
+{
+  int rc;
+
+  /* The same. */
+  TM_CT_TRUST();
+  rc = crypto_scalarmult_ed25519_noclamp(q, n, point);
+  TM_CT_CHECK();
+  return multiplied(q, rc);
+}
+
 void tm_box_writer_init(struct tm_box_writer *w, const uint8_t seed[static TM_BOX_SEED_LEN], uint64_t index)
 {
   hash_to_scalar(w->scalar, "tidemill.scalar1", seed, NULL, 0);
@@ -28,8 +63,9 @@ void tm_box_writer_init(struct tm_box_writer *w, const uint8_t seed[static TM_BO
   tm_box_hash(w->chain, sizeof w->chain, "tidemill.start.1", seed, TM_BOX_SEED_LEN, NULL, 0);
   w->index = index;
   /* A scalar of zero (one in 2^252) leaves no point: then there is no id either, and sealing says TM_E_POINT. */
-  if (crypto_scalarmult_ed25519_base_noclamp(w->point, w->scalar) != 0)
-    memset(w->point, 0, sizeof w->point);
+  (void)!tm_box_multiply_base(w->point, w->scalar);
+  /* The public half; without the chain key it recognises no id. */
+  TM_CT_PUBLIC(w->point, sizeof w->point);
 }
 
 static void pack_capability(uint8_t capability[static TM_BOX_CAPABILITY_LEN], const uint8_t point[static 32],
@@ -47,6 +83,8 @@ void tm_box_capability(const struct tm_box_writer *w, uint8_t capability[static 
 
 int tm_box_reader_init(struct tm_box_reader *r, const uint8_t capability[static TM_BOX_CAPABILITY_LEN])
 {
+  /* The check's time depends on the point: it is made once, and without the chain key a point recognises no id. */
+  TM_CT_PUBLIC(capability, 32);
   if (tm_sphinx_point_check(capability) != TM_SPHINX_OK) {
     sodium_memzero(r, sizeof *r);
     return TM_E_POINT;
@@ -103,16 +141,14 @@ void tm_box_key(uint8_t key[static TM_BOX_KEY_LEN], const uint8_t point[static 3
 int tm_box_writer_scalar(const struct tm_box_writer *w, uint8_t scalar[static 32], uint8_t id[static TM_BOX_ID_LEN])
 {
   uint8_t h[32];
-  int err = TM_OK;
+  int err;
 
   blinding(h, w->point, w->chain, w->index);
   crypto_core_ed25519_scalar_mul(scalar, h, w->scalar);
   sodium_memzero(h, sizeof h);
-  if (crypto_scalarmult_ed25519_base_noclamp(id, scalar) != 0) {
+  err = tm_box_multiply_base(id, scalar);
+  if (err != TM_OK)
     sodium_memzero(scalar, 32);
-    memset(id, 0, TM_BOX_ID_LEN);
-    err = TM_E_POINT;
-  }
   return err;
 }
 
@@ -128,13 +164,10 @@ int tm_box_writer_id(const struct tm_box_writer *w, uint8_t id[static TM_BOX_ID_
 int tm_box_reader_id(const struct tm_box_reader *r, uint8_t id[static TM_BOX_ID_LEN])
 {
   uint8_t h[32];
-  int err = TM_OK;
+  int err;
 
   blinding(h, r->point, r->chain, r->index);
-  if (crypto_scalarmult_ed25519_noclamp(id, h, r->point) != 0) {
-    memset(id, 0, TM_BOX_ID_LEN);
-    err = TM_E_POINT;
-  }
+  err = tm_box_multiply(id, h, r->point);
   sodium_memzero(h, sizeof h);
   return err;
 }
@@ -146,7 +179,7 @@ void tm_box_decoy_id(const uint8_t random[static 64], uint8_t id[static TM_BOX_I
 
   crypto_core_ed25519_scalar_reduce(scalar, random);
   /* Only a scalar of zero is refused. */
-  if (crypto_scalarmult_ed25519_base_noclamp(id, scalar) != 0)
-    (void)crypto_scalarmult_ed25519_base_noclamp(id, one);
+  if (tm_box_multiply_base(id, scalar) != TM_OK)
+    (void)!tm_box_multiply_base(id, one);
   sodium_memzero(scalar, sizeof scalar);
 }

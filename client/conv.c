@@ -45,8 +45,8 @@ static void pack(const struct tm_conv *c, uint8_t row[static ROW_LEN])
   tm_write_u8(&w, ROW_VERSION);
   tm_write_u8(&w, (uint8_t)c->kind);
   tm_write_u8(&w, (uint8_t)c->state);
-  tm_write_u8(&w, (uint8_t)(c->contested | c->has_peer_public << 1 | c->has_text << 2 | c->has_writer << 3 | c->has_reader << 4 |
-                            c->ack_due << 5));
+  tm_write_u8(&w, (uint8_t)(c->contested | c->has_peer_public << 1 | c->has_text << 2 | c->has_writer << 3 |
+                            c->has_reader << 4 | c->ack_due << 5));
   tm_write_bytes(&w, c->name, sizeof c->name);
   tm_write_u64(&w, c->since_s);
   tm_write_u64(&w, c->expires_s);
@@ -54,6 +54,7 @@ static void pack(const struct tm_conv *c, uint8_t row[static ROW_LEN])
   tm_write_bytes(&w, c->ephemeral, sizeof c->ephemeral);
   tm_write_bytes(&w, c->peer_public, sizeof c->peer_public);
   tm_write_u64(&w, c->text_slot);
+  tm_write_u64(&w, c->text_boxed);
   tm_write_bytes(&w, c->text, sizeof c->text);
   tm_write_bytes(&w, c->safety, sizeof c->safety);
   write_writer(&w, &c->writer);
@@ -92,6 +93,7 @@ static int unpack(struct tm_conv *c, const uint8_t row[static ROW_LEN])
   tm_read_bytes(&r, c->ephemeral, sizeof c->ephemeral);
   tm_read_bytes(&r, c->peer_public, sizeof c->peer_public);
   c->text_slot = tm_read_u64(&r);
+  c->text_boxed = tm_read_u64(&r);
   tm_read_bytes(&r, c->text, sizeof c->text);
   tm_read_bytes(&r, c->safety, sizeof c->safety);
   read_writer(&r, &c->writer);

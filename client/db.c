@@ -23,10 +23,7 @@ struct tm_db {
   int err;
 };
 
-static int from_sqlite(int rc)
-{
-  return rc == SQLITE_NOMEM ? TM_E_NOMEM : TM_E_IO;
-}
+static int from_sqlite(int rc) { return rc == SQLITE_NOMEM ? TM_E_NOMEM : TM_E_IO; }
 
 void tm_db_fail(struct tm_db *db, int err)
 {
@@ -34,10 +31,7 @@ void tm_db_fail(struct tm_db *db, int err)
     db->err = err;
 }
 
-int tm_db_error(const struct tm_db *db)
-{
-  return db->err;
-}
+int tm_db_error(const struct tm_db *db) { return db->err; }
 
 void tm_db_script(struct tm_db *db, const char *sql)
 {
@@ -70,15 +64,14 @@ static int check_file(const char *path)
   return S_ISREG(st.st_mode) ? TM_OK : TM_E_IO;
 }
 
-static const char pragmas[] =
-  "PRAGMA journal_mode=WAL;"
-  "PRAGMA synchronous=FULL;"
-  "PRAGMA secure_delete=ON;"
-  "PRAGMA temp_store=MEMORY;"
-  "PRAGMA foreign_keys=OFF;"
-  "PRAGMA mmap_size=0;"
-  "PRAGMA trusted_schema=OFF;"
-  "PRAGMA cell_size_check=ON;";
+static const char pragmas[] = "PRAGMA journal_mode=WAL;"
+                              "PRAGMA synchronous=FULL;"
+                              "PRAGMA secure_delete=ON;"
+                              "PRAGMA temp_store=MEMORY;"
+                              "PRAGMA foreign_keys=OFF;"
+                              "PRAGMA mmap_size=0;"
+                              "PRAGMA trusted_schema=OFF;"
+                              "PRAGMA cell_size_check=ON;";
 
 int tm_db_open(struct tm_db **out, const char *path, bool create)
 {
@@ -121,10 +114,7 @@ void tm_db_close(struct tm_db *db)
   free(db);
 }
 
-int tm_db_version(struct tm_db *db)
-{
-  return (int)tm_db_integer(db, -1, "PRAGMA user_version", "");
-}
+int tm_db_version(struct tm_db *db) { return (int)tm_db_integer(db, -1, "PRAGMA user_version", ""); }
 
 static sqlite3_stmt *find_statement(struct tm_db *db, const char *sql)
 {
@@ -250,10 +240,7 @@ int64_t tm_db_integer(struct tm_db *db, int64_t otherwise, const char *sql, cons
   return value;
 }
 
-int64_t tm_db_last_row(struct tm_db *db)
-{
-  return sqlite3_last_insert_rowid(db->sqlite);
-}
+int64_t tm_db_last_row(struct tm_db *db) { return sqlite3_last_insert_rowid(db->sqlite); }
 
 const uint8_t *tm_db_blob(sqlite3_stmt *stmt, int column, size_t *len)
 {

@@ -1,9 +1,9 @@
 /*
- * A thin layer over SQLite for the client's state: one connection, cached statements, a transaction that opens by itself at the first
- * write, and a sticky error, so that a caller can write many rows and ask once, at the commit.
+ * A thin layer over SQLite for the client's state: one connection, cached statements, a transaction that opens by
+ * itself at the first write, and a sticky error, so that a caller can write many rows and ask once, at the commit.
  *
- * Durability: WAL with synchronous=FULL, so a commit that returned TM_OK is on disk. Forgetting: secure_delete overwrites freed
- * content with zeros, and tm_db_checkpoint empties the log behind it. One thread.
+ * Durability: WAL with synchronous=FULL, so a commit that returned TM_OK is on disk. Forgetting: secure_delete
+ * overwrites freed content with zeros, and tm_db_checkpoint empties the log behind it. One thread.
  */
 #ifndef TM_CLIENT_DB_H
 #define TM_CLIENT_DB_H
@@ -29,9 +29,10 @@ int tm_db_version(struct tm_db *db);
 void tm_db_script(struct tm_db *db, const char *sql);
 
 /*
- * Starts a statement with its parameters: types has one letter a parameter, 'i' for int64_t, 'b' for const void * and size_t (a NULL
- * pointer binds NULL). sql must be a string literal: statements are cached by address. Blobs must live until the
- * statement ends. NULL if there is an error, now or before. A statement that is still running must not be started again.
+ * Starts a statement with its parameters: types has one letter a parameter, 'i' for int64_t, 'b' for const void * and
+ * size_t (a NULL pointer binds NULL). sql must be a string literal: statements are cached by address. Blobs must live
+ * until the statement ends. NULL if there is an error, now or before. A statement that is still running must not be
+ * started again.
  */
 sqlite3_stmt *tm_db_start(struct tm_db *db, const char *sql, const char *types, ...);
 /* Steps: true if there is a row. At the end, or on error, the statement is reset; NULL gives false. */
@@ -50,7 +51,8 @@ void tm_db_fail(struct tm_db *db, int err); /* sets the sticky error, if none is
 int tm_db_error(const struct tm_db *db);
 /* Commits what is open; rolls back if anything went wrong. TM_OK or the sticky error, which stays. */
 int tm_db_commit(struct tm_db *db) TM_MUST_CHECK;
-/* Moves the log's content into the file and truncates the log: what was overwritten is gone from both. Not inside a transaction. */
+/* Moves the log's content into the file and truncates the log: what was overwritten is gone from both. Not inside a
+ * transaction. */
 void tm_db_checkpoint(struct tm_db *db);
 
 #endif

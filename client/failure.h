@@ -1,6 +1,5 @@
 /*
- * What went wrong, for a person (text) and for a program (code), carried to where it is printed. Codes and the exit codes that belong to
- * them stand in doc/json.md and tidemill(1). No state; any thread.
+ * What went wrong, for a person (text) and for a program (code), carried to where it is printed. The exit codes stand in tidemill(1). No state; any thread.
  */
 #ifndef TM_CLIENT_FAILURE_H
 #define TM_CLIENT_FAILURE_H

@@ -61,7 +61,8 @@ static int unpack(struct tm_message_row *row, const uint8_t head[static HEAD_LEN
   return r.bad ? TM_E_SYNTAX : TM_OK;
 }
 
-static void seal_head(struct tm_state *s, const struct tm_message_row *row, uint8_t sealed[static HEAD_LEN + TM_VAULT_OVERHEAD])
+static void seal_head(struct tm_state *s, const struct tm_message_row *row,
+                      uint8_t sealed[static HEAD_LEN + TM_VAULT_OVERHEAD])
 {
   uint8_t head[HEAD_LEN];
 
@@ -85,9 +86,9 @@ void tm_message_insert(struct tm_state *s, struct tm_message_row *row, const uin
   tm_db_run(s->db,
             "INSERT INTO message(conv, way, number, state, slot, due, tries, size, delivery, unread, head, body)"
             " VALUES(?, ?, ?, ?, ?, ?, ?, ?, NULLIF(?, 0), ?, ?, ?)",
-            "iiiiiiiiiibb", (int64_t)row->conv, (int64_t)row->way, (int64_t)row->number, (int64_t)row->state, (int64_t)row->slot,
-            (int64_t)row->due, (int64_t)row->tries, (int64_t)row->size, (int64_t)row->delivery, (int64_t)row->unread, head,
-            sizeof head, sealed, sealed_len);
+            "iiiiiiiiiibb", (int64_t)row->conv, (int64_t)row->way, (int64_t)row->number, (int64_t)row->state,
+            (int64_t)row->slot, (int64_t)row->due, (int64_t)row->tries, (int64_t)row->size, (int64_t)row->delivery,
+            (int64_t)row->unread, head, sizeof head, sealed, sealed_len);
   row->id = (uint64_t)tm_db_last_row(s->db);
   free(sealed);
 }
@@ -97,10 +98,11 @@ void tm_message_update(struct tm_state *s, const struct tm_message_row *row)
   uint8_t head[HEAD_LEN + TM_VAULT_OVERHEAD];
 
   seal_head(s, row, head);
-  tm_db_run(s->db,
-            "UPDATE message SET state = ?, slot = ?, due = ?, tries = ?, delivery = NULLIF(?, 0), unread = ?, head = ? WHERE id = ?",
-            "iiiiiibi", (int64_t)row->state, (int64_t)row->slot, (int64_t)row->due, (int64_t)row->tries, (int64_t)row->delivery,
-            (int64_t)row->unread, head, sizeof head, (int64_t)row->id);
+  tm_db_run(
+      s->db,
+      "UPDATE message SET state = ?, slot = ?, due = ?, tries = ?, delivery = NULLIF(?, 0), unread = ?, head = ? WHERE id = ?",
+      "iiiiiibi", (int64_t)row->state, (int64_t)row->slot, (int64_t)row->due, (int64_t)row->tries,
+      (int64_t)row->delivery, (int64_t)row->unread, head, sizeof head, (int64_t)row->id);
 }
 
 void tm_message_delete(struct tm_state *s, uint64_t id)
@@ -179,20 +181,23 @@ int tm_message_first(struct tm_state *s, uint64_t conv, enum tm_way way, enum tm
                   row);
 }
 
-int tm_message_oldest(struct tm_state *s, enum tm_way way, enum tm_message_state state, uint64_t after, struct tm_message_row *row)
+int tm_message_oldest(struct tm_state *s, enum tm_way way, enum tm_message_state state, uint64_t after,
+                      struct tm_message_row *row)
 {
-  return load_one(s,
-                  tm_db_start(s->db,
-                              "SELECT " COLUMNS " FROM message WHERE way = ? AND state = ? AND id > ? ORDER BY id LIMIT 1", "iii",
-                              (int64_t)way, (int64_t)state, (int64_t)after),
-                  row);
+  return load_one(
+      s,
+      tm_db_start(s->db, "SELECT " COLUMNS " FROM message WHERE way = ? AND state = ? AND id > ? ORDER BY id LIMIT 1",
+                  "iii", (int64_t)way, (int64_t)state, (int64_t)after),
+      row);
 }
 
-int tm_message_delivered(struct tm_state *s, uint64_t conv, uint64_t after, bool only_unread, struct tm_message_row *row)
+int tm_message_delivered(struct tm_state *s, uint64_t conv, uint64_t after, bool only_unread,
+                         struct tm_message_row *row)
 {
   return load_one(s,
                   tm_db_start(s->db,
-                              "SELECT " COLUMNS " FROM message WHERE delivery > ? AND (? = 0 OR conv = ?) AND unread >= ?"
+                              "SELECT " COLUMNS
+                              " FROM message WHERE delivery > ? AND (? = 0 OR conv = ?) AND unread >= ?"
                               " AND state = 7 ORDER BY delivery LIMIT 1",
                               "iiii", (int64_t)after, (int64_t)conv, (int64_t)conv, (int64_t)only_unread),
                   row);
@@ -256,14 +261,15 @@ int tm_message_body(struct tm_state *s, const struct tm_message_row *row, uint8_
 
 void tm_message_settle(struct tm_state *s, uint64_t conv, uint64_t slot, enum tm_message_state state, uint64_t due)
 {
-  tm_db_run(s->db, "UPDATE message SET state = ?, due = ? WHERE way = 0 AND state = 3 AND conv = ? AND slot = ?", "iiii",
-            (int64_t)state, (int64_t)due, (int64_t)conv, (int64_t)slot);
+  tm_db_run(s->db, "UPDATE message SET state = ?, due = ? WHERE way = 0 AND state = 3 AND conv = ? AND slot = ?",
+            "iiii", (int64_t)state, (int64_t)due, (int64_t)conv, (int64_t)slot);
 }
 
 size_t tm_message_acked(struct tm_state *s, uint64_t conv, uint32_t number, uint64_t ids[], size_t cap)
 {
-  sqlite3_stmt *stmt = tm_db_start(s->db, "SELECT id FROM message WHERE conv = ? AND way = 0 AND number <= ? ORDER BY number", "ii",
-                                   (int64_t)conv, (int64_t)number);
+  sqlite3_stmt *stmt = tm_db_start(s->db,
+                                   "SELECT id FROM message WHERE conv = ? AND way = 0 AND number <= ? ORDER BY number",
+                                   "ii", (int64_t)conv, (int64_t)number);
   size_t n = 0;
 
   while (n < cap && tm_db_row(s->db, stmt))
@@ -275,15 +281,16 @@ size_t tm_message_acked(struct tm_state *s, uint64_t conv, uint32_t number, uint
 
 uint64_t tm_message_count(struct tm_state *s, uint64_t conv, enum tm_way way, enum tm_message_state state)
 {
-  return (uint64_t)tm_db_integer(s->db, 0, "SELECT COUNT(*) FROM message WHERE way = ? AND state = ? AND conv = ?", "iii",
-                                 (int64_t)way, (int64_t)state, (int64_t)conv);
+  return (uint64_t)tm_db_integer(s->db, 0, "SELECT COUNT(*) FROM message WHERE way = ? AND state = ? AND conv = ?",
+                                 "iii", (int64_t)way, (int64_t)state, (int64_t)conv);
 }
 
 uint64_t tm_message_unread(struct tm_state *s, uint64_t conv)
 {
   return (uint64_t)tm_db_integer(
-    s->db, 0, "SELECT COUNT(*) FROM message WHERE conv = ? AND way = 1 AND state = 7 AND delivery IS NOT NULL AND unread = 1", "i",
-    (int64_t)conv);
+      s->db, 0,
+      "SELECT COUNT(*) FROM message WHERE conv = ? AND way = 1 AND state = 7 AND delivery IS NOT NULL AND unread = 1",
+      "i", (int64_t)conv);
 }
 
 void tm_message_outbox(struct tm_state *s, uint64_t *count, uint64_t *bytes)
@@ -294,9 +301,9 @@ void tm_message_outbox(struct tm_state *s, uint64_t *count, uint64_t *bytes)
 
 uint32_t tm_message_accepted(struct tm_state *s, uint64_t conv, uint32_t next)
 {
-  int64_t first = tm_db_integer(s->db, (int64_t)next,
-                                "SELECT MIN(number) FROM message WHERE conv = ? AND way = 0 AND state < 4 AND tries = 0", "i",
-                                (int64_t)conv);
+  int64_t first = tm_db_integer(
+      s->db, (int64_t)next, "SELECT MIN(number) FROM message WHERE conv = ? AND way = 0 AND state < 4 AND tries = 0",
+      "i", (int64_t)conv);
 
   return (uint32_t)(first - 1);
 }
@@ -306,19 +313,20 @@ static struct tm_vault_place piece_place(uint64_t message, uint32_t n)
   return (struct tm_vault_place){"piece", message, n};
 }
 
-void tm_piece_put(struct tm_state *s, uint64_t message, uint32_t n, const uint8_t data[static TM_BULK_PIECE_LEN], unsigned done)
+void tm_piece_put(struct tm_state *s, uint64_t message, uint32_t n, const uint8_t data[static TM_BULK_PIECE_LEN],
+                  unsigned done)
 {
   uint8_t sealed[TM_BULK_PIECE_LEN + TM_VAULT_OVERHEAD];
 
   tm_vault_seal(s->vault, &s->rng, piece_place(message, n), data, TM_BULK_PIECE_LEN, sealed);
-  tm_db_run(s->db, "INSERT OR REPLACE INTO piece(message, n, done, sealed) VALUES(?, ?, ?, ?)", "iiib", (int64_t)message, (int64_t)n,
-            (int64_t)done, sealed, sizeof sealed);
+  tm_db_run(s->db, "INSERT OR REPLACE INTO piece(message, n, done, sealed) VALUES(?, ?, ?, ?)", "iiib",
+            (int64_t)message, (int64_t)n, (int64_t)done, sealed, sizeof sealed);
 }
 
 int tm_piece_get(struct tm_state *s, uint64_t message, uint32_t n, uint8_t data[static TM_BULK_PIECE_LEN])
 {
-  sqlite3_stmt *stmt =
-    tm_db_start(s->db, "SELECT sealed FROM piece WHERE message = ? AND n = ?", "ii", (int64_t)message, (int64_t)n);
+  sqlite3_stmt *stmt = tm_db_start(s->db, "SELECT sealed FROM piece WHERE message = ? AND n = ?", "ii",
+                                   (int64_t)message, (int64_t)n);
   const uint8_t *sealed;
   size_t len;
   int err = TM_E_SYNTAX;
@@ -335,7 +343,8 @@ int tm_piece_get(struct tm_state *s, uint64_t message, uint32_t n, uint8_t data[
 
 void tm_piece_mark(struct tm_state *s, uint64_t message, uint32_t n, unsigned done)
 {
-  tm_db_run(s->db, "UPDATE piece SET done = ? WHERE message = ? AND n = ?", "iii", (int64_t)done, (int64_t)message, (int64_t)n);
+  tm_db_run(s->db, "UPDATE piece SET done = ? WHERE message = ? AND n = ?", "iii", (int64_t)done, (int64_t)message,
+            (int64_t)n);
 }
 
 void tm_piece_unmark(struct tm_state *s, uint64_t message)

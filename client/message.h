@@ -1,6 +1,7 @@
 /*
- * Rows of messages, ours until the peer has acknowledged them, and the peer's until the contact is forgotten; and pieces of those that
- * are too long for one box. Writes join the state's transaction. Private to the engine; one thread.
+ * Rows of messages, ours until the peer has acknowledged them, and the peer's until the contact is forgotten; and
+ * pieces of those that are too long for one box. Writes join the state's transaction. Private to the engine; one
+ * thread.
  */
 #ifndef TM_CLIENT_MESSAGE_H
 #define TM_CLIENT_MESSAGE_H
@@ -18,11 +19,13 @@ enum tm_message_state {
   TM_MESSAGE_UPLOADING = 1, /* out: its pieces are on their way to the stores */
   TM_MESSAGE_WAITING = 2,   /* out: for a slot's box */
   TM_MESSAGE_BOXED = 3,     /* out: in the box of row.slot, which is not known to be stored in time yet */
-  TM_MESSAGE_ACCEPTED = 4,  /* out: stored in time; until acknowledged, when the row goes; row.due: when to send it again */
-  TM_MESSAGE_FETCHING = 5,  /* in: announced */
-  TM_MESSAGE_FAILED = 6,    /* in: a piece was in neither store, or the whole was not what was announced; waits for a new announcement */
-  TM_MESSAGE_COMPLETE = 7,  /* in */
-  TM_MESSAGE_REFUSED = 8    /* in: over our limits; counts as received, but nothing is shown */
+  TM_MESSAGE_ACCEPTED =
+      4, /* out: stored in time; until acknowledged, when the row goes; row.due: when to send it again */
+  TM_MESSAGE_FETCHING = 5, /* in: announced */
+  TM_MESSAGE_FAILED =
+      6, /* in: a piece was in neither store, or the whole was not what was announced; waits for a new announcement */
+  TM_MESSAGE_COMPLETE = 7, /* in */
+  TM_MESSAGE_REFUSED = 8   /* in: over our limits; counts as received, but nothing is shown */
 };
 
 enum tm_message_kind { TM_KIND_INLINE = 0, TM_KIND_BULK_TEXT = TM_BULK_TEXT, TM_KIND_BULK_FILE = TM_BULK_FILE };
@@ -42,10 +45,10 @@ struct tm_message_row {
   /* sealed */
   enum tm_message_kind kind;
   uint64_t sent_s, received_s;
-  uint8_t hash[32];                            /* bulk */
-  uint8_t capability[TM_BOX_CAPABILITY_LEN];   /* bulk */
-  uint8_t seed[TM_BOX_SEED_LEN];               /* bulk, out */
-  uint8_t piece_key[32];                       /* bulk, out: the seals' randomness comes from it, so that a piece is always the same box */
+  uint8_t hash[32];                          /* bulk */
+  uint8_t capability[TM_BOX_CAPABILITY_LEN]; /* bulk */
+  uint8_t seed[TM_BOX_SEED_LEN];             /* bulk, out */
+  uint8_t piece_key[32]; /* bulk, out: the seals' randomness comes from it, so that a piece is always the same box */
   size_t name_len;
   char name[TM_BULK_NAME_MAX + 1];
 };
@@ -54,12 +57,13 @@ struct tm_message_row {
 void tm_message_insert(struct tm_state *s, struct tm_message_row *row, const uint8_t *body, size_t body_len);
 /* Writes everything but the body. */
 void tm_message_update(struct tm_state *s, const struct tm_message_row *row);
-void tm_message_delete(struct tm_state *s, uint64_t id); /* with its pieces */
+void tm_message_delete(struct tm_state *s, uint64_t id);   /* with its pieces */
 void tm_message_forget(struct tm_state *s, uint64_t conv); /* all of a conversation */
 
 /* Errors of these: TM_E_NOT_FOUND, TM_E_AUTH and TM_E_SYNTAX (damaged), TM_E_IO. */
 int tm_message_get(struct tm_state *s, uint64_t id, struct tm_message_row *row) TM_MUST_CHECK;
-int tm_message_find(struct tm_state *s, uint64_t conv, enum tm_way way, uint32_t number, struct tm_message_row *row) TM_MUST_CHECK;
+int tm_message_find(struct tm_state *s, uint64_t conv, enum tm_way way, uint32_t number,
+                    struct tm_message_row *row) TM_MUST_CHECK;
 /* The first of that conversation and state with a number above after. */
 int tm_message_first(struct tm_state *s, uint64_t conv, enum tm_way way, enum tm_message_state state, uint32_t after,
                      struct tm_message_row *row) TM_MUST_CHECK;
@@ -67,7 +71,8 @@ int tm_message_first(struct tm_state *s, uint64_t conv, enum tm_way way, enum tm
 int tm_message_oldest(struct tm_state *s, enum tm_way way, enum tm_message_state state, uint64_t after,
                       struct tm_message_row *row) TM_MUST_CHECK;
 /* The first readable one with delivery number above after; conv 0: of all. */
-int tm_message_delivered(struct tm_state *s, uint64_t conv, uint64_t after, bool only_unread, struct tm_message_row *row) TM_MUST_CHECK;
+int tm_message_delivered(struct tm_state *s, uint64_t conv, uint64_t after, bool only_unread,
+                         struct tm_message_row *row) TM_MUST_CHECK;
 /* Ours, accepted, and due to be sent again. */
 int tm_message_overdue(struct tm_state *s, uint64_t now_s, uint64_t after, struct tm_message_row *row) TM_MUST_CHECK;
 /* Content, inline or joined from pieces; freed by the caller with tm_file_free(data, row->size); NUL behind it. */
@@ -85,8 +90,10 @@ void tm_message_outbox(struct tm_state *s, uint64_t *count, uint64_t *bytes); /*
 uint32_t tm_message_accepted(struct tm_state *s, uint64_t conv, uint32_t next);
 
 /* Pieces. done: bits of the stores that have it (out), 1 (in). */
-void tm_piece_put(struct tm_state *s, uint64_t message, uint32_t n, const uint8_t data[static TM_BULK_PIECE_LEN], unsigned done);
-int tm_piece_get(struct tm_state *s, uint64_t message, uint32_t n, uint8_t data[static TM_BULK_PIECE_LEN]) TM_MUST_CHECK;
+void tm_piece_put(struct tm_state *s, uint64_t message, uint32_t n, const uint8_t data[static TM_BULK_PIECE_LEN],
+                  unsigned done);
+int tm_piece_get(struct tm_state *s, uint64_t message, uint32_t n,
+                 uint8_t data[static TM_BULK_PIECE_LEN]) TM_MUST_CHECK;
 void tm_piece_mark(struct tm_state *s, uint64_t message, uint32_t n, unsigned done);
 void tm_piece_unmark(struct tm_state *s, uint64_t message); /* done = 0 for all */
 void tm_piece_delete(struct tm_state *s, uint64_t message);

@@ -11,10 +11,12 @@
 
 #include "base/config/suggest.h"
 #include "base/file.h"
+#include "client/failure.h"
+#include "client/terminal.h"
 
 #include "client/operations.h"
 
-#define MESSAGE_MAX 512 /* bytes of an error's text */
+#define MESSAGE_MAX TM_FAILURE_TEXT_LEN /* bytes of an error's text */
 
 struct call {
   struct tm_operations *ops;
@@ -23,19 +25,39 @@ struct call {
   struct tm_answer *answer;
 };
 
-static const char *const states[] = {
-  [TM_CONTACT_INVITED] = "invited", [TM_CONTACT_ACCEPTING] = "accepting", [TM_CONTACT_CONFIRMING] = "confirming",
-  [TM_CONTACT_READY] = "ready",     [TM_CONTACT_EXPIRED] = "expired",     [TM_CONTACT_CONTESTED] = "contested",
+#define GROUP_LEN 5 /* symbols of a code between hyphens */
+
+/* For a program, and for a person. */
+static const struct {
+  const char *name, *words;
+} states[] = {
+  [0] = {"unknown", "nobody knows why"},
+  [TM_CONTACT_INVITED] = {"invited", "nobody has used the code yet"},
+  [TM_CONTACT_ACCEPTING] = {"accepting", "the other side has not answered yet"},
+  [TM_CONTACT_CONFIRMING] = {"confirming", "the other side's last word is missing"},
+  [TM_CONTACT_READY] = {"ready", "it is paired"},
+  [TM_CONTACT_EXPIRED] = {"expired", "the code has expired"},
+  [TM_CONTACT_CONTESTED] = {"contested", "somebody else has used the code too"},
 };
 
-static const char *state_name(enum tm_contact_state state)
-{
-  size_t i = (size_t)state;
+static size_t state_index(enum tm_contact_state state) { return (size_t)state < sizeof states / sizeof states[0] ? state : 0; }
+static const char *state_name(enum tm_contact_state state) { return states[state_index(state)].name; }
+static const char *state_words(enum tm_contact_state state) { return states[state_index(state)].words; }
 
-  return i < sizeof states / sizeof states[0] && states[i] != NULL ? states[i] : "unknown";
-}
+/* Nothing comes of this pairing any more. */
+static bool has_failed(enum tm_contact_state state) { return state == TM_CONTACT_EXPIRED || state == TM_CONTACT_CONTESTED; }
 
 /* ---- errors ---- */
+
+/* vsnprintf cuts anywhere, JSON takes whole characters only. */
+static void trim_character(char *text, size_t len)
+{
+  while (len > 0 && ((uint8_t)text[len - 1] & 0xc0) == 0x80)
+    len--;
+  if (len > 0 && (uint8_t)text[len - 1] >= 0xc0)
+    len--;
+  text[len] = '\0';
+}
 
 static void fail(struct call *c, const char *code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 static void fail(struct call *c, const char *code, const char *format, ...)
@@ -44,7 +66,8 @@ static void fail(struct call *c, const char *code, const char *format, ...)
   va_list ap;
 
   va_start(ap, format);
-  vsnprintf(text, sizeof text, format, ap);
+  if ((size_t)vsnprintf(text, sizeof text, format, ap) >= sizeof text)
+    trim_character(text, sizeof text - 1);
   va_end(ap);
   json_decref(c->answer->head);
   c->answer->head = tm_control_error(code, text);
@@ -159,13 +182,29 @@ static bool find(struct call *c, const char *name, struct tm_contact *contact)
 
 static void fail_name_taken(struct call *c, const char *name)
 {
+  char word[TM_WORD_TEXT_LEN];
   struct tm_contact k;
 
+  tm_word_format(name, word);
   if (tm_client_find(c->engine, name, &k) != TM_OK || k.state == TM_CONTACT_READY)
-    fail(c, "exists", "There is already a contact called '%s'. Choose another name, or `tidemill forget` that one first.", name);
+    fail(c, "exists", "There is already a contact called '%s'. Choose another name, or `tidemill forget %s` first.", name, word);
+  else if (has_failed(k.state))
+    fail(c, "exists", "A pairing with '%s' has failed: %s. `tidemill forget %s` clears it; then try again.", name,
+         state_words(k.state), word);
   else
-    fail(c, "exists", "A pairing with '%s' has begun already (%s). `tidemill invite --revoke` with that name takes it back.", name,
-         state_name(k.state));
+    fail(c, "exists", "A pairing with '%s' has begun already: %s. `tidemill forget %s` takes it back.", name, state_words(k.state), word);
+}
+
+static void fail_not_paired(struct call *c, const struct tm_contact *k)
+{
+  char word[TM_WORD_TEXT_LEN];
+
+  tm_word_format(k->name, word);
+  if (has_failed(k->state))
+    fail(c, "not-paired", "The pairing with '%s' has failed: %s. `tidemill forget %s`, then pair again with a new code.", k->name,
+         state_words(k->state), word);
+  else
+    fail(c, "not-paired", "'%s' is not paired yet: %s. `tidemill contacts` shows how far it is.", k->name, state_words(k->state));
 }
 
 static void op_invite(struct call *c)
@@ -191,13 +230,20 @@ static void op_invite(struct call *c)
 
 static void fail_mistyped(struct call *c, const struct tm_invite_error *why)
 {
+  size_t group = why->position == 0 ? 0 : (why->position - 1) / GROUP_LEN + 1;
+  size_t place = why->position == 0 ? 0 : (why->position - 1) % GROUP_LEN + 1;
+
   if (why->position != 0 && why->character > ' ' && why->character < 0x7f)
-    fail(c, "bad-code", "The code has a '%c' at symbol %zu, which no code has. Compare it with the other side's.", why->character,
-         why->position);
+    fail(c, "bad-code", "Group %zu of the code has a '%c' as symbol %zu, which no code has. Compare it with the other side's.", group,
+         why->character, place);
   else if (why->position != 0)
-    fail(c, "bad-code", "The code has a character at symbol %zu that no code has. Compare it with the other side's.", why->position);
+    fail(c, "bad-code", "Group %zu of the code has something as symbol %zu that no code has. Compare it with the other side's.", group,
+         place);
+  else if (why->symbols == 0)
+    fail(c, "bad-code", "No code was given.");
   else if (why->symbols != TM_INVITE_SYMBOLS)
-    fail(c, "bad-code", "The code has %zu symbols; a whole one has %d, in six groups of five.", why->symbols, TM_INVITE_SYMBOLS);
+    fail(c, "bad-code", "The code has %zu symbol%s; a whole one has %d, in six groups of five. Ask for what is missing.", why->symbols,
+         why->symbols == 1 ? "" : "s", TM_INVITE_SYMBOLS);
   else
     fail(c, "bad-code", "The code is mistyped somewhere: its checksum does not fit. Compare it group by group.");
 }
@@ -215,6 +261,9 @@ static void op_accept(struct call *c)
   err = tm_client_accept(c->engine, name, code, &why);
   if (err == TM_E_AUTH)
     fail_mistyped(c, &why);
+  else if (err == TM_E_CONFLICT)
+    fail(c, "used-code", "This code is one of your own, or was typed in here before. A code works once, for two: ask the other side "
+                         "for a new one.");
   else if (err == TM_E_EXISTS)
     fail_name_taken(c, name);
   else if (err == TM_E_STATE)
@@ -234,8 +283,9 @@ static void op_forget(struct call *c)
   if (name == NULL || !find(c, name, &k))
     return;
   if (tm_member_bool(c->request->head, "pending") && k.state == TM_CONTACT_READY) {
-    fail(c, "not-pending", "'%s' has used the code already: there is no invite to take back. `tidemill forget` removes the contact.",
-         name);
+    char word[TM_WORD_TEXT_LEN];
+    tm_word_format(name, word);
+    fail(c, "not-pending", "'%s' is paired: there is no invite to take back. `tidemill forget %s` removes the contact.", name, word);
     return;
   }
   err = tm_client_forget(c->engine, name);
@@ -286,7 +336,7 @@ static void op_safety(struct call *c)
     return;
   err = tm_client_safety(c->engine, name, safety);
   if (err == TM_E_STATE)
-    fail(c, "not-paired", "'%s' has no safety number yet: the pairing is not finished (%s).", name, state_name(k.state));
+    fail_not_paired(c, &k);
   else if (err != TM_OK)
     fail_with(c, err, name);
   else
@@ -298,12 +348,17 @@ static void op_safety(struct call *c)
 
 static void fail_send(struct call *c, int err, const char *name, const char *file)
 {
-  struct tm_contact k;
+  struct tm_contact k = {.state = TM_CONTACT_READY};
+  int found = tm_client_find(c->engine, name, &k);
 
-  if (tm_client_find(c->engine, name, &k) == TM_E_NOT_FOUND)
+  if (found == TM_E_NOT_FOUND)
     fail_no_contact(c, name);
+  else if (found != TM_OK)
+    fail_with(c, found, name);
   else if (err == TM_E_STATE)
-    fail(c, "not-paired", "'%s' is not paired yet, so there is nowhere to send to. `tidemill contacts` shows how far it is.", name);
+    fail_not_paired(c, &k);
+  else if (err == TM_E_FULL)
+    fail(c, "outbox-full", "The outbox is full: what waits in it has to go first. `tidemill status` shows whether there is a link.");
   else if (err == TM_E_LENGTH)
     fail(c, "empty", "There is nothing to send: the %s is empty.", file == NULL ? "text" : "file");
   else if (err == TM_E_TOO_BIG)
@@ -462,17 +517,24 @@ static void op_status(struct call *c)
 {
   struct tm_client_status s = {0};
   json_t *counters;
+  json_t *incoming = json_array();
+  int err = incoming == NULL ? TM_E_NOMEM : tm_client_incoming(c->engine, take_incoming, incoming);
 
+  if (err != TM_OK) {
+    json_decref(incoming);
+    fail_with(c, err, "");
+    return;
+  }
   tm_client_status(c->engine, &s);
   counters = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "ticks", (json_int_t)s.ticks, "requests", (json_int_t)s.requests, "loops",
                        (json_int_t)s.loops, "loops_back", (json_int_t)s.loops_back, "replies", (json_int_t)s.replies, "retries",
                        (json_int_t)s.retries, "bad_replies", (json_int_t)s.bad_replies);
-  succeed(c, json_pack("{s:s, s:I, s:s, s:b, s:I, s:s, s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:o}", "version", PACKAGE_VERSION,
+  succeed(c, json_pack("{s:s, s:I, s:s, s:b, s:I, s:s, s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:o, s:o}", "version", PACKAGE_VERSION,
                        "pid", (json_int_t)getpid(), "network", s.network, "document_valid", (int)s.document_valid, "document_until",
                        (json_int_t)s.document_until_s, "entry", s.entry, "link_up", (int)s.link_up, "link", link_json(c->ops->uplink),
                        "places", (json_int_t)s.sequences, "contacts", (json_int_t)s.contacts, "pending", (json_int_t)s.pending,
                        "slots_behind", (json_int_t)s.slots_behind, "catch_up_s", (json_int_t)s.catch_up_s, "catch_up_per_hour_s",
-                       s.catch_up_per_hour_s, "waiting", (json_int_t)s.waiting, "counters", counters));
+                       s.catch_up_per_hour_s, "waiting", (json_int_t)s.waiting, "incoming", incoming, "counters", counters));
 }
 
 static void op_document(struct call *c)

@@ -1,5 +1,5 @@
 /*
- * What the daemon does for a request (doc/json.md lists the operations): from frames to the engine's user side and back, with errors that
+ * What the daemon does for a request: from frames to the engine's user side and back, with errors that
  * say what happened and what to do. No socket, no loop. One thread, the engine's.
  */
 #ifndef TM_CLIENT_OPERATIONS_H

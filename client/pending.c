@@ -11,10 +11,7 @@
 
 #define ROW_LEN (1 + TM_BOX_ID_LEN + TM_BOX_SIGNATURE_LEN + TM_BOX_LEN)
 
-struct tm_pending *tm_pending_table_new(void)
-{
-  return calloc(TM_PENDING_MAX, sizeof(struct tm_pending));
-}
+struct tm_pending *tm_pending_table_new(void) { return calloc(TM_PENDING_MAX, sizeof(struct tm_pending)); }
 
 struct tm_pending *tm_pending_free_one(struct tm_pending *table)
 {
@@ -31,7 +28,7 @@ static struct tm_vault_place place_of(const struct tm_pending *p)
 
 void tm_pending_insert(struct tm_pending *p, struct tm_state *s)
 {
-  uint8_t row[ROW_LEN] = {0};
+  uint8_t row[ROW_LEN];
   uint8_t sealed[ROW_LEN + TM_VAULT_OVERHEAD];
   struct tm_writer w = tm_writer_init(row, sizeof row);
 
@@ -40,8 +37,8 @@ void tm_pending_insert(struct tm_pending *p, struct tm_state *s)
   tm_write_bytes(&w, p->signature, sizeof p->signature);
   tm_write_bytes(&w, p->box, sizeof p->box);
   tm_vault_seal(s->vault, &s->rng, place_of(p), row, sizeof row, sealed);
-  tm_db_run(s->db, "INSERT INTO pending(conv, slot, done, accepted, sealed) VALUES(?, ?, ?, ?, ?)", "iiiib", (int64_t)p->conv,
-            (int64_t)p->slot, (int64_t)p->done, (int64_t)p->accepted, sealed, sizeof sealed);
+  tm_db_run(s->db, "INSERT INTO pending(conv, slot, done, accepted, sealed) VALUES(?, ?, ?, ?, ?)", "iiiib",
+            (int64_t)p->conv, (int64_t)p->slot, (int64_t)p->done, (int64_t)p->accepted, sealed, sizeof sealed);
   p->used = true;
 }
 

@@ -1,6 +1,7 @@
 /*
- * Boxes of slots that are sealed and on disk, and wait for their stores' answers. A row is written before the first put, and what is sent is only
- * ever what it holds: so a crash never leads to a second text under one index. Private to the engine; one thread.
+ * Boxes of slots that are sealed and on disk, and wait for their stores' answers. A row is written before the first
+ * put, and what is sent is only ever what it holds: so a crash never leads to a second text under one index. Private to
+ * the engine; one thread.
  */
 #ifndef TM_CLIENT_PENDING_H
 #define TM_CLIENT_PENDING_H
@@ -12,16 +13,16 @@
 #include "box/box.h"
 #include "client/state.h"
 
-#define TM_PENDING_MAX 256
+#define TM_PENDING_MAX 1024
 
 struct tm_pending {
   bool used;
   uint64_t conv;
   uint64_t slot;
-  unsigned done;     /* bit k: store k has answered for good */
-  bool accepted;     /* one has stored it in time */
-  bool has_ack;      /* carries an acknowledgement */
-  bool has_text;     /* carries a pairing message */
+  unsigned done; /* bit k: store k has answered for good */
+  bool accepted; /* one has stored it in time */
+  bool has_ack;  /* carries an acknowledgement */
+  bool has_text; /* carries a pairing message */
   uint8_t id[TM_BOX_ID_LEN];
   uint8_t signature[TM_BOX_SIGNATURE_LEN];
   uint8_t box[TM_BOX_LEN];

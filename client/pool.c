@@ -51,10 +51,7 @@ size_t tm_pool_real(const struct tm_pool *pool)
   return TM_POOL_MAX - pool->n_free - pool->counts[TM_REQUEST_DECOY] - pool->counts[TM_REQUEST_LOOP];
 }
 
-size_t tm_pool_count(const struct tm_pool *pool, enum tm_request_kind kind)
-{
-  return pool->counts[kind];
-}
+size_t tm_pool_count(const struct tm_pool *pool, enum tm_request_kind kind) { return pool->counts[kind]; }
 
 struct tm_request *tm_pool_each(struct tm_pool *pool, size_t *at)
 {
@@ -100,10 +97,7 @@ struct tm_request *tm_pool_take(struct tm_pool *pool, enum tm_request_kind kind)
   return r;
 }
 
-static size_t index_of(const struct tm_pool *pool, const struct tm_request *r)
-{
-  return (size_t)(r - pool->requests);
-}
+static size_t index_of(const struct tm_pool *pool, const struct tm_request *r) { return (size_t)(r - pool->requests); }
 
 void tm_pool_release(struct tm_pool *pool, struct tm_request *r)
 {

@@ -1,6 +1,6 @@
 /*
- * Requests of the client: waiting to be sent again, prepared, or out. A fixed number, in locked memory, because each holds the keys of
- * its reply block. Private to the engine; one thread.
+ * Requests of the client: waiting to be sent again, prepared, or out. A fixed number, in locked memory, because each
+ * holds the keys of its reply block. Private to the engine; one thread.
  */
 #ifndef TM_CLIENT_POOL_H
 #define TM_CLIENT_POOL_H
@@ -36,15 +36,16 @@ enum tm_request_state {
 struct tm_request {
   enum tm_request_state state;
   enum tm_request_kind kind;
-  uint64_t conv;           /* whose */
-  uint32_t generation;     /* of the conversation when it was made: an answer to a sequence that is no longer read is dropped */
-  uint64_t message;        /* bulk */
-  uint64_t index;          /* slot or piece */
-  unsigned store;          /* 0 or 1: which of the id's two stores */
-  unsigned answered;       /* reads: bit k: store k has said no */
-  unsigned unanswered;     /* how often in a row the present store has not answered */
-  uint64_t deadline_ms;    /* OUT: monotonic */
-  uint32_t trip_ms;        /* PREPARED: drawn delays, out and back */
+  uint64_t conv; /* whose */
+  uint32_t
+      generation; /* of the conversation when it was made: an answer to a sequence that is no longer read is dropped */
+  uint64_t message;     /* bulk */
+  uint64_t index;       /* slot or piece */
+  unsigned store;       /* 0 or 1: which of the id's two stores */
+  unsigned answered;    /* reads: bit k: store k has said no */
+  unsigned unanswered;  /* how often in a row the present store has not answered */
+  uint64_t deadline_ms; /* OUT: monotonic */
+  uint32_t trip_ms;     /* PREPARED: drawn delays, out and back */
   uint8_t surb_id[TM_SPHINX_SURB_ID_LEN];
   uint8_t id[TM_BOX_ID_LEN];
   struct tm_box_reader reader; /* reads: at index */
@@ -57,8 +58,8 @@ int tm_pool_new(struct tm_pool **out) TM_MUST_CHECK; /* TM_E_NOMEM */
 void tm_pool_free(struct tm_pool *pool);             /* NULL is fine; wipes */
 
 /*
- * A fresh one, all zero but its kind, which the caller must bring into a state at once. For decoys and loops the oldest of
- * their kind gives way if there is no room. NULL: the limit of real requests is reached.
+ * A fresh one, all zero but its kind, which the caller must bring into a state at once. For decoys and loops the oldest
+ * of their kind gives way if there is no room. NULL: the limit of real requests is reached.
  */
 struct tm_request *tm_pool_take(struct tm_pool *pool, enum tm_request_kind kind);
 void tm_pool_release(struct tm_pool *pool, struct tm_request *r); /* wipes */
@@ -66,7 +67,8 @@ void tm_pool_release(struct tm_pool *pool, struct tm_request *r); /* wipes */
 void tm_pool_ready(struct tm_pool *pool, struct tm_request *r);
 /* Takes the first of the queue; NULL: empty. The caller must bring it into another state. */
 struct tm_request *tm_pool_pop(struct tm_pool *pool);
-struct tm_request *tm_pool_find(struct tm_pool *pool, const uint8_t surb_id[static TM_SPHINX_SURB_ID_LEN]); /* OUT only */
+struct tm_request *tm_pool_find(struct tm_pool *pool,
+                                const uint8_t surb_id[static TM_SPHINX_SURB_ID_LEN]); /* OUT only */
 /* One that is OUT with a deadline at or before now; NULL: none. */
 struct tm_request *tm_pool_overdue(struct tm_pool *pool, uint64_t now_ms);
 size_t tm_pool_real(const struct tm_pool *pool); /* real requests that wait or are out */

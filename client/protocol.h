@@ -1,5 +1,5 @@
 /*
- * What commands and daemon say to each other over the Unix socket (doc/json.md, section "The daemon's socket"): frames. A frame is one
+ * What commands and daemon say to each other over the Unix socket: frames. A frame is one
  * line with a JSON object and, if the object has a member "bytes" above zero, so many raw bytes behind the line (a text, a file, a
  * document). A command sends a request {"op": ...}; the daemon answers each with exactly one frame {"ok": true, ...} or
  * {"ok": false, "error": {"code": ..., "message": ...}}, and between answers may send {"event": "change"} to who has asked for that.

@@ -9,8 +9,8 @@
 #define LATE_MS 1000.0
 
 struct tm_schedule {
-  struct tm_rng_seeded gaps; /* two streams, so that preparing a packet again doesn't shift the times */
-  struct tm_rng_seeded kinds;
+  struct tm_rng_seeded gap_stream, kind_stream;
+  struct tm_rng gaps, kinds; /* over them; two, so that preparing a packet again doesn't shift the times */
   double next;
 };
 
@@ -23,56 +23,28 @@ int tm_schedule_new(struct tm_schedule **out, const struct tm_rng *rng)
   if (s == NULL)
     return TM_E_NOMEM;
   tm_rng_fill(rng, seed, sizeof seed);
-  tm_rng_seeded_init(&s->gaps, seed);
+  s->gaps = tm_rng_seeded_init(&s->gap_stream, seed);
   tm_rng_fill(rng, seed, sizeof seed);
-  tm_rng_seeded_init(&s->kinds, seed);
+  s->kinds = tm_rng_seeded_init(&s->kind_stream, seed);
   sodium_memzero(seed, sizeof seed);
   s->next = HUGE_VAL;
   return TM_OK;
 }
 
-void tm_schedule_free(struct tm_schedule *s)
-{
-  sodium_free(s);
-}
+void tm_schedule_free(struct tm_schedule *s) { sodium_free(s); }
 
-/* A tm_rng over one of the streams. */
-static struct tm_rng stream(struct tm_rng_seeded *seeded)
-{
-  struct tm_rng_seeded copy;
-  struct tm_rng rng = tm_rng_seeded_init(&copy, seeded->key);
-
-  sodium_memzero(&copy, sizeof copy);
-  rng.ctx = seeded;
-  return rng;
-}
-
-static double gap(struct tm_schedule *s, uint32_t mean_us)
-{
-  struct tm_rng rng = stream(&s->gaps);
-
-  return tm_rng_exponential(&rng, mean_us / 1000.0);
-}
+static double gap(struct tm_schedule *s, uint32_t mean_us) { return tm_rng_exponential(&s->gaps, mean_us / 1000.0); }
 
 void tm_schedule_start(struct tm_schedule *s, uint64_t now_ms, uint32_t mean_us)
 {
   s->next = (double)now_ms + gap(s, mean_us);
 }
 
-void tm_schedule_stop(struct tm_schedule *s)
-{
-  s->next = HUGE_VAL;
-}
+void tm_schedule_stop(struct tm_schedule *s) { s->next = HUGE_VAL; }
 
-bool tm_schedule_is_running(const struct tm_schedule *s)
-{
-  return s->next != HUGE_VAL;
-}
+bool tm_schedule_is_running(const struct tm_schedule *s) { return s->next != HUGE_VAL; }
 
-double tm_schedule_next(const struct tm_schedule *s)
-{
-  return s->next;
-}
+double tm_schedule_next(const struct tm_schedule *s) { return s->next; }
 
 void tm_schedule_advance(struct tm_schedule *s, uint64_t now_ms, uint32_t mean_us)
 {
@@ -85,7 +57,5 @@ void tm_schedule_advance(struct tm_schedule *s, uint64_t now_ms, uint32_t mean_u
 
 bool tm_schedule_draw_request(struct tm_schedule *s, uint32_t permille)
 {
-  struct tm_rng rng = stream(&s->kinds);
-
-  return tm_rng_below(&rng, 1000) < permille;
+  return tm_rng_below(&s->kinds, 1000) < permille;
 }

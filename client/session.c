@@ -244,6 +244,8 @@ static int fail_talk(int err, struct tm_failure *failure)
                           "daemon.log");
   if (err == TM_E_TIMEOUT)
     return tm_failure_set(failure, "daemon", "The daemon does not answer.");
+  if (err == TM_E_NOMEM)
+    return tm_failure_set(failure, "bad-request", "The request could not be made: a name or code that is not UTF-8, or no memory.");
   return tm_failure_set(failure, "daemon", "The daemon was not understood: %s.", tm_strerror(err));
 }
 

@@ -10,28 +10,29 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "client/engine.h"
 
 #include "client/state.h"
 
-#define DB_NAME "state.db"
+#define DB_NAME TM_CLIENT_STATE_FILE
 #define NEW_NAME "state.db.new"
 #define LOCK_NAME "lock"
 
 /* conversation, pending, message and piece are described where their rows are written: conv.c, pending.c, message.c. */
 static const char schema[] =
-  "CREATE TABLE meta(key INTEGER PRIMARY KEY, value BLOB NOT NULL);"
-  "CREATE TABLE conversation(id INTEGER PRIMARY KEY AUTOINCREMENT, sealed BLOB NOT NULL);"
-  "CREATE TABLE pending(conv INTEGER NOT NULL, slot INTEGER NOT NULL, done INTEGER NOT NULL, accepted INTEGER NOT NULL,"
-  " sealed BLOB NOT NULL, PRIMARY KEY(conv, slot)) WITHOUT ROWID;"
-  "CREATE TABLE message(id INTEGER PRIMARY KEY AUTOINCREMENT, conv INTEGER NOT NULL, way INTEGER NOT NULL,"
-  " number INTEGER NOT NULL, state INTEGER NOT NULL, slot INTEGER NOT NULL DEFAULT 0, due INTEGER NOT NULL DEFAULT 0,"
-  " tries INTEGER NOT NULL DEFAULT 0, size INTEGER NOT NULL, delivery INTEGER, unread INTEGER NOT NULL DEFAULT 0,"
-  " head BLOB NOT NULL, body BLOB, UNIQUE(conv, way, number));"
-  "CREATE INDEX message_delivery ON message(delivery) WHERE delivery IS NOT NULL;"
-  "CREATE INDEX message_state ON message(way, state, conv, number);"
-  "CREATE TABLE piece(message INTEGER NOT NULL, n INTEGER NOT NULL, done INTEGER NOT NULL, sealed BLOB NOT NULL,"
-  " PRIMARY KEY(message, n)) WITHOUT ROWID;"
-  "PRAGMA user_version=1;";
+    "CREATE TABLE meta(key INTEGER PRIMARY KEY, value BLOB NOT NULL);"
+    "CREATE TABLE conversation(id INTEGER PRIMARY KEY AUTOINCREMENT, sealed BLOB NOT NULL);"
+    "CREATE TABLE pending(conv INTEGER NOT NULL, slot INTEGER NOT NULL, done INTEGER NOT NULL, accepted INTEGER NOT NULL,"
+    " sealed BLOB NOT NULL, PRIMARY KEY(conv, slot)) WITHOUT ROWID;"
+    "CREATE TABLE message(id INTEGER PRIMARY KEY AUTOINCREMENT, conv INTEGER NOT NULL, way INTEGER NOT NULL,"
+    " number INTEGER NOT NULL, state INTEGER NOT NULL, slot INTEGER NOT NULL DEFAULT 0, due INTEGER NOT NULL DEFAULT 0,"
+    " tries INTEGER NOT NULL DEFAULT 0, size INTEGER NOT NULL, delivery INTEGER, unread INTEGER NOT NULL DEFAULT 0,"
+    " head BLOB NOT NULL, body BLOB, UNIQUE(conv, way, number));"
+    "CREATE INDEX message_delivery ON message(delivery) WHERE delivery IS NOT NULL;"
+    "CREATE INDEX message_state ON message(way, state, conv, number);"
+    "CREATE TABLE piece(message INTEGER NOT NULL, n INTEGER NOT NULL, done INTEGER NOT NULL, sealed BLOB NOT NULL,"
+    " PRIMARY KEY(message, n)) WITHOUT ROWID;"
+    "PRAGMA user_version=1;";
 
 _Static_assert(TM_STATE_VERSION == 1, "the schema says its version");
 
@@ -250,10 +251,7 @@ void tm_state_close(struct tm_state *s)
   free(s);
 }
 
-int tm_state_commit(struct tm_state *s)
-{
-  return tm_db_commit(s->db);
-}
+int tm_state_commit(struct tm_state *s) { return tm_db_commit(s->db); }
 
 int tm_state_seal(struct tm_state *s, struct tm_vault_place place, const uint8_t *data, size_t len, uint8_t **sealed,
                   size_t *sealed_len)
@@ -266,8 +264,8 @@ int tm_state_seal(struct tm_state *s, struct tm_vault_place place, const uint8_t
   return TM_OK;
 }
 
-int tm_state_unseal(struct tm_state *s, struct tm_vault_place place, const uint8_t *sealed, size_t sealed_len, uint8_t **data,
-                    size_t *len)
+int tm_state_unseal(struct tm_state *s, struct tm_vault_place place, const uint8_t *sealed, size_t sealed_len,
+                    uint8_t **data, size_t *len)
 {
   int err;
 

@@ -10,6 +10,7 @@
 #include "client/terminal.h"
 
 #define BAR_CELLS 24
+#define WORD_NAME_MAX 63 /* bytes: no contact has a longer name */
 
 /* Length of the valid UTF-8 character at text, its code point in *c; 0: none begins there. */
 static size_t decode(const uint8_t *text, size_t len, uint32_t *c)
@@ -106,6 +107,35 @@ char *tm_terminal_utf8(const char *text, size_t len)
   }
   copy[to] = '\0';
   return copy;
+}
+
+static bool is_plain(const char *name)
+{
+  for (const char *at = name; *at != '\0'; at++)
+    if ((uint8_t)*at < 0x80 && strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.+@", *at) == NULL)
+      return false;
+  return name[0] != '\0';
+}
+
+void tm_word_format(const char *name, char word[static TM_WORD_TEXT_LEN])
+{
+  char *at = word;
+
+  if (strlen(name) > WORD_NAME_MAX)
+    name = "NAME";
+  if (name[0] == '-')
+    at = stpcpy(at, "-- ");
+  if (is_plain(name)) {
+    stpcpy(at, name);
+    return;
+  }
+  *at++ = '\'';
+  for (; *name != '\0'; name++) {
+    if (*name == '\'')
+      at = stpcpy(at, "'\\'");
+    *at++ = *name;
+  }
+  stpcpy(at, "'");
 }
 
 size_t tm_terminal_width(const char *text)

@@ -18,6 +18,13 @@ void tm_terminal_block(FILE *out, const char *text, size_t len, const char *inde
 /* A copy for JSON: each byte that is not part of valid UTF-8, and each NUL, becomes U+FFFD. The caller frees it; NULL: out of memory. */
 char *tm_terminal_utf8(const char *text, size_t len);
 
+/*
+ * A contact's name as a shell takes it, for the commands that our messages propose: quoted if need be, behind "-- " if it
+ * would be taken for an option. One that is too long for a name becomes NAME.
+ */
+#define TM_WORD_TEXT_LEN 320
+void tm_word_format(const char *name, char word[static TM_WORD_TEXT_LEN]);
+
 /* How many columns of a terminal a text of ours takes, about: characters, not bytes. */
 size_t tm_terminal_width(const char *text);
 /* Prints text (foreign) and fills up with spaces to that many columns. */

@@ -1,7 +1,11 @@
 #include "config.h"
 
+#include <unistd.h>
+
 #include <errno.h>
 #include <string.h>
+
+#include "client/terminal.h"
 
 #include "client/unlock.h"
 
@@ -20,12 +24,14 @@ int tm_unlock_file(const char *path, struct tm_passphrase *p, struct tm_failure 
 
 static int next_asked(const struct tm_unlock *u, struct tm_passphrase *p, struct tm_failure *failure)
 {
+  struct tm_bar waiting = {.shown = isatty(STDERR_FILENO) != 0}; /* our caller may have said that the daemon starts */
   int err;
 
   if (u->tries > TM_UNLOCK_ASKS) {
     tm_failure_set(failure, "passphrase", "The passphrase is wrong.");
     return TM_E_AUTH;
   }
+  tm_bar_clear(&waiting);
   err = tm_passphrase_ask(u->tries == 1 ? "Passphrase: " : "That was wrong. Passphrase: ", p);
   if (err == TM_E_STATE)
     tm_failure_set(failure, "passphrase", "The state is sealed under a passphrase and there is no terminal to ask for it. "

@@ -77,7 +77,8 @@ int tm_vault_create(struct tm_vault **out, const char *passphrase, const struct 
     uint8_t *nonce = header + HEAD_LEN;
     tm_rng_fill(rng, v->key, sizeof v->key);
     tm_rng_fill(rng, nonce, NONCE_LEN);
-    crypto_aead_xchacha20poly1305_ietf_encrypt(nonce + NONCE_LEN, NULL, v->key, KEY_LEN, header, HEAD_LEN, NULL, nonce, outer);
+    crypto_aead_xchacha20poly1305_ietf_encrypt(nonce + NONCE_LEN, NULL, v->key, KEY_LEN, header, HEAD_LEN, NULL, nonce,
+                                               outer);
     *out = v;
     v = NULL;
   }
@@ -101,8 +102,8 @@ int tm_vault_open(struct tm_vault **out, const char *passphrase, const uint8_t *
   err = stretch(outer, passphrase, header);
   if (err == TM_OK) {
     const uint8_t *nonce = header + HEAD_LEN;
-    if (crypto_aead_xchacha20poly1305_ietf_decrypt(v->key, NULL, NULL, nonce + NONCE_LEN, KEY_LEN + TAG_LEN, header, HEAD_LEN,
-                                                   nonce, outer) != 0)
+    if (crypto_aead_xchacha20poly1305_ietf_decrypt(v->key, NULL, NULL, nonce + NONCE_LEN, KEY_LEN + TAG_LEN, header,
+                                                   HEAD_LEN, nonce, outer) != 0)
       err = TM_E_AUTH;
   }
   sodium_memzero(outer, sizeof outer);
@@ -113,10 +114,7 @@ int tm_vault_open(struct tm_vault **out, const char *passphrase, const uint8_t *
   return err;
 }
 
-void tm_vault_free(struct tm_vault *v)
-{
-  sodium_free(v);
-}
+void tm_vault_free(struct tm_vault *v) { sodium_free(v); }
 
 /* table, zero-padded to 16 | row | sub */
 static void place_bytes(struct tm_vault_place place, uint8_t out[static PLACE_LEN])
@@ -130,8 +128,8 @@ static void place_bytes(struct tm_vault_place place, uint8_t out[static PLACE_LE
   tm_write_u64(&w, place.sub);
 }
 
-void tm_vault_seal(const struct tm_vault *v, const struct tm_rng *rng, struct tm_vault_place place, const uint8_t *in, size_t len,
-                   uint8_t *out)
+void tm_vault_seal(const struct tm_vault *v, const struct tm_rng *rng, struct tm_vault_place place, const uint8_t *in,
+                   size_t len, uint8_t *out)
 {
   uint8_t ad[PLACE_LEN];
 
@@ -147,7 +145,8 @@ int tm_vault_unseal(const struct tm_vault *v, struct tm_vault_place place, const
   if (len < TM_VAULT_OVERHEAD)
     return TM_E_LENGTH;
   place_bytes(place, ad);
-  if (crypto_aead_xchacha20poly1305_ietf_decrypt(out, NULL, NULL, in + NONCE_LEN, len - NONCE_LEN, ad, sizeof ad, in, v->key) == 0)
+  if (crypto_aead_xchacha20poly1305_ietf_decrypt(out, NULL, NULL, in + NONCE_LEN, len - NONCE_LEN, ad, sizeof ad, in,
+                                                 v->key) == 0)
     return TM_OK;
   sodium_memzero(out, len - TM_VAULT_OVERHEAD);
   return TM_E_AUTH;

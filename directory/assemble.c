@@ -70,7 +70,8 @@ int tm_document_assemble(const struct tm_document_draft *draft, char **text, siz
   memset(fault, 0, sizeof *fault);
   err = write_text(draft, text, len);
   if (err == TM_OK && *len > TM_DOCUMENT_MAX - SIGNATURES_ROOM)
-    err = tm_fault_set(fault, 0, TM_E_TOO_BIG, "%zu bytes; with signatures at most %d: fewer relays, or fewer keys of each", *len,
+    err = tm_fault_set(fault, 0, TM_E_TOO_BIG,
+                       "%zu bytes; with signatures at most %d: fewer relays, or fewer keys of each", *len,
                        TM_DOCUMENT_MAX);
   if (err == TM_OK)
     err = tm_document_parse(&doc, *text, *len, fault);

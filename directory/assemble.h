@@ -21,9 +21,11 @@ struct tm_document_draft {
 };
 
 /*
- * Writes the unsigned text: relays by name, all of their keys. *text is the caller's to free, *len bytes and a NUL behind. It is parsed again
- * before it is returned; fault then says what is wrong. Errors: those of tm_document_parse, TM_E_TOO_BIG (no room for signatures); *text is then NULL.
+ * Writes the unsigned text: relays by name, all of their keys. *text is the caller's to free, *len bytes and a NUL
+ * behind. It is parsed again before it is returned; fault then says what is wrong. Errors: those of tm_document_parse,
+ * TM_E_TOO_BIG (no room for signatures); *text is then NULL.
  */
-int tm_document_assemble(const struct tm_document_draft *draft, char **text, size_t *len, struct tm_fault *fault) TM_MUST_CHECK;
+int tm_document_assemble(const struct tm_document_draft *draft, char **text, size_t *len,
+                         struct tm_fault *fault) TM_MUST_CHECK;
 
 #endif

@@ -61,7 +61,8 @@ static int sort_relays(struct tm_document *doc, int (*compare)(const void *, con
   qsort(sorted, doc->n_relays, sizeof *sorted, compare);
   for (size_t i = 1; i < doc->n_relays; i++)
     if (compare(&sorted[i - 1], &sorted[i]) == 0)
-      return tm_fault_set(fault, 0, TM_E_SYNTAX, "relays %s and %s have the same %s", sorted[i - 1]->name, sorted[i]->name, what);
+      return tm_fault_set(fault, 0, TM_E_SYNTAX, "relays %s and %s have the same %s", sorted[i - 1]->name,
+                          sorted[i]->name, what);
   return TM_OK;
 }
 

@@ -38,7 +38,8 @@ static int read_text(struct tm_descriptor *d, const char *bytes, size_t len, str
   return err;
 }
 
-/* The key stands in the text that it signs, so the text is read first; it is believed only when the signature is good. */
+/* The key stands in the text that it signs, so the text is read first; it is believed only when the signature is good.
+ */
 static int read_note(struct tm_descriptor *d, const char *bytes, size_t len, struct tm_fault *fault)
 {
   struct tm_note_key key;

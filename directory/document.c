@@ -43,8 +43,8 @@ static int keep_bytes(struct tm_document *doc, const void *bytes, size_t len)
   return TM_OK;
 }
 
-int tm_document_open(struct tm_document **out, const struct tm_trust *trust, const void *bytes, size_t len, uint64_t now_s,
-                     size_t *good)
+int tm_document_open(struct tm_document **out, const struct tm_trust *trust, const void *bytes, size_t len,
+                     uint64_t now_s, size_t *good)
 {
   struct tm_document *doc = NULL;
   struct tm_fault fault;

@@ -1,6 +1,6 @@
 /*
- * The signed directory document (doc/spec/directory.md): what a network is, at a given time. Bytes in, bytes out; the time is an argument.
- * A tm_document is read-only after it is made, and may be shared by threads.
+ * The signed directory document (doc/spec/directory.md): what a network is, at a given time. Bytes in, bytes out; the
+ * time is an argument. A tm_document is read-only after it is made, and may be shared by threads.
  */
 #ifndef TM_DIRECTORY_DOCUMENT_H
 #define TM_DIRECTORY_DOCUMENT_H
@@ -73,23 +73,26 @@ size_t tm_trust_count(const struct tm_trust *trust);
 size_t tm_trust_needed(const struct tm_trust *trust); /* more than two thirds */
 
 /*
- * Verifies and parses. now_s: unix time. *good: how many distinct authorities signed well (written also on TM_E_SIGNATURE; may be NULL).
- * Errors: TM_E_TOO_BIG, TM_E_SYNTAX, TM_E_UNKNOWN (a field that matters), TM_E_SIGNATURE (too few), TM_E_EXPIRED, TM_E_NOT_YET, TM_E_POINT, TM_E_NOMEM.
- * *out is then NULL. Signatures are checked before anything of the text is believed.
+ * Verifies and parses. now_s: unix time. *good: how many distinct authorities signed well (written also on
+ * TM_E_SIGNATURE; may be NULL). Errors: TM_E_TOO_BIG, TM_E_SYNTAX, TM_E_UNKNOWN (a field that matters), TM_E_SIGNATURE
+ * (too few), TM_E_EXPIRED, TM_E_NOT_YET, TM_E_POINT, TM_E_NOMEM. *out is then NULL. Signatures are checked before
+ * anything of the text is believed.
  */
-int tm_document_open(struct tm_document **out, const struct tm_trust *trust, const void *bytes, size_t len, uint64_t now_s,
-                     size_t *good) TM_MUST_CHECK;
+int tm_document_open(struct tm_document **out, const struct tm_trust *trust, const void *bytes, size_t len,
+                     uint64_t now_s, size_t *good) TM_MUST_CHECK;
 void tm_document_free(struct tm_document *doc);
 
 const struct tm_params *tm_document_params(const struct tm_document *doc);
 const char *tm_document_network(const struct tm_document *doc); /* the network's name */
 uint64_t tm_document_valid_from(const struct tm_document *doc);  /* unix seconds */
 uint64_t tm_document_valid_until(const struct tm_document *doc);
-const uint8_t *tm_document_bytes(const struct tm_document *doc, size_t *len); /* signatures and all, as opened and as served */
+/* Signatures and all, as opened and as served. */
+const uint8_t *tm_document_bytes(const struct tm_document *doc, size_t *len);
 const uint8_t *tm_document_digest(const struct tm_document *doc); /* BLAKE2b-256 of those bytes, 32 */
 size_t tm_document_relays(const struct tm_document *doc);
 const struct tm_relay_info *tm_document_relay(const struct tm_document *doc, size_t i);
-const struct tm_relay_info *tm_document_find(const struct tm_document *doc, const uint8_t identity[static 32]); /* NULL: unknown */
+/* NULL: unknown. */
+const struct tm_relay_info *tm_document_find(const struct tm_document *doc, const uint8_t identity[static 32]);
 /* The relay's key for an epoch; NULL: it has none. */
 const struct tm_mix_key *tm_relay_key(const struct tm_relay_info *relay, uint64_t epoch);
 

@@ -98,7 +98,8 @@ static int parse_key(const char *text, size_t len, size_t *name_len, uint8_t id[
     return TM_E_SYNTAX;
   *name_len = (size_t)(plus - text);
   len -= *name_len + 1;
-  if (!name_is_good(text, *name_len) || len < 9 || plus[9] != '+' || tm_hex_decode(plus + 1, 8, id, TM_NOTE_KEY_ID_LEN) != TM_OK)
+  if (!name_is_good(text, *name_len) || len < 9 || plus[9] != '+' ||
+      tm_hex_decode(plus + 1, 8, id, TM_NOTE_KEY_ID_LEN) != TM_OK)
     return TM_E_SYNTAX;
   if (tm_base64_decode(plus + 10, len - 9, blob, sizeof blob, &blob_len) == TM_OK && blob_len == sizeof blob &&
       blob[0] == ALGORITHM_ED25519) {
@@ -197,7 +198,8 @@ static int read_line(const char *bytes, size_t len, size_t *at, struct line *lin
   const char *end = memchr(start, '\n', len - *at);
   const char *space;
 
-  if (end == NULL || (size_t)(end - start) > LINE_MAX_LEN || (size_t)(end - start) < DASH_LEN || memcmp(start, DASH, DASH_LEN) != 0)
+  if (end == NULL || (size_t)(end - start) > LINE_MAX_LEN || (size_t)(end - start) < DASH_LEN ||
+      memcmp(start, DASH, DASH_LEN) != 0)
     return TM_E_SYNTAX;
   line->name = start + DASH_LEN;
   space = memchr(line->name, ' ', (size_t)(end - line->name));
@@ -224,7 +226,8 @@ static bool line_verifies(const struct line *line, const struct tm_note_key *key
          crypto_sign_verify_detached(line->blob + TM_NOTE_KEY_ID_LEN, (const uint8_t *)text, len, key->key) == 0;
 }
 
-int tm_note_open(const char *bytes, size_t len, const struct tm_note_key keys[], size_t n, size_t *text_len, uint32_t *signers)
+int tm_note_open(const char *bytes, size_t len, const struct tm_note_key keys[], size_t n, size_t *text_len,
+                 uint32_t *signers)
 {
   struct line line;
   size_t start = find_signatures(bytes, len);
@@ -288,7 +291,8 @@ static void sign_text(const struct tm_note_signer *signer, const char *text, siz
 }
 
 /* Copies the signature lines from at on, without those of that key. Errors: TM_E_SYNTAX, TM_E_TOO_BIG. */
-static int copy_others(const struct tm_note_key *key, const char *bytes, size_t len, size_t at, char *out, size_t *out_len)
+static int copy_others(const struct tm_note_key *key, const char *bytes, size_t len, size_t at, char *out,
+                       size_t *out_len)
 {
   struct line line;
 

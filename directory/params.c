@@ -14,21 +14,23 @@ static const char *const strategies[] = {"poisson", "timed-pool", NULL}; /* TM_S
 /* In the order of documents. */
 static const struct tm_param table[] = {
   {AT(epoch_s), 10, 2592000, 86400, NULL, "seconds",
-   "Length of an epoch, the life of one mix key. Epoch number = unix time / epoch_s. Shorter forgets sooner and needs more keys in the document."},
+   "Length of an epoch, the life of one mix key. Epoch number = unix time / epoch_s. Shorter forgets sooner and "
+   "needs more keys in the document."},
   {AT(key_grace_s), 1, 86400, 3600, NULL, "seconds",
-   "A mix key lives so much longer than its epoch, for packets on their way. At most epoch_s, so that a relay never tries more than two keys."},
+   "A mix key lives so much longer than its epoch, for packets on their way. At most epoch_s, so that a relay never "
+   "tries more than two keys."},
   {AT(packet_hops), TM_SPHINX_HOPS_MAX, TM_SPHINX_HOPS_MAX, TM_SPHINX_HOPS_MAX, NULL, "hops",
    "Longest path of a packet. Fixed in this version."},
   {AT(packet_body), TM_SPHINX_BODY_LEN, TM_SPHINX_BODY_LEN, TM_SPHINX_BODY_LEN, NULL, "bytes",
    "Body of a packet. Fixed in this version."},
   {AT(strategy), TM_STRATEGY_POISSON, TM_STRATEGY_TIMED_POOL, TM_STRATEGY_POISSON, strategies, "",
-   "How a relay mixes: poisson holds each packet for the delay in its header, timed-pool releases a share of a pool at each interval."},
+   "How a relay mixes: poisson holds each packet for the delay in its header, timed-pool releases a share of a pool "
+   "at each interval."},
   {AT(mean_delay_ms), 1, 600000, 1000, NULL, "milliseconds",
-   "poisson: mean of the exponential delay that a sender draws for each hop. Longer hides better among other packets and is slower."},
-  {AT(pool_interval_ms), 10, 3600000, 1000, NULL, "milliseconds",
-   "timed-pool: time between two releases."},
-  {AT(pool_min), 0, 1000000, 64, NULL, "packets",
-   "timed-pool: so many packets always stay."},
+   "poisson: mean of the exponential delay that a sender draws for each hop. Longer hides better among other packets "
+   "and is slower."},
+  {AT(pool_interval_ms), 10, 3600000, 1000, NULL, "milliseconds", "timed-pool: time between two releases."},
+  {AT(pool_min), 0, 1000000, 64, NULL, "packets", "timed-pool: so many packets always stay."},
   {AT(pool_share_permille), 1, 1000, 600, NULL, "thousandths",
    "timed-pool: share of what is above pool_min that each release lets go."},
   {AT(pool_floor), 0, 1000000, 32, NULL, "packets",
@@ -36,15 +38,18 @@ static const struct tm_param table[] = {
   {AT(slot_ms), 100, 86400000, 30000, NULL, "milliseconds",
    "Length of a slot, in which each sequence may write one box. Slot number = unix milliseconds / slot_ms."},
   {AT(slot_lag_ms), 0, 86400000, 60000, NULL, "milliseconds",
-   "A slot is read no sooner than so long after its end. More than a write takes to arrive and be stored, or reads come too early and miss."},
+   "A slot is read no sooner than so long after its end. More than a write takes to arrive and be stored, or reads "
+   "come too early and miss."},
   {AT(sequences), 1, 256, 8, NULL, "sequences",
-   "Sequences, real and decoys together, that every client runs. The most one-way conversations it can have at a time."},
+   "Sequences, real and decoys together, that every client runs. The most one-way conversations it can have at a "
+   "time."},
   {AT(tick_us), 500, 600000000, 500000, NULL, "microseconds",
    "Mean interval of the client's Poisson clock; it sends one packet at each tick."},
   {AT(request_permille), 1, 1000, 800, NULL, "thousandths",
    "Share of ticks that are requests; the rest are loops, which show a client that its packets arrive."},
   {AT(downlink_us), 100, 600000000, 250000, NULL, "microseconds",
-   "Interval of the entry's clock towards each client; one cell at each beat. Shorter than tick_us, or replies pile up."},
+   "Interval of the entry's clock towards each client; one cell at each beat. Shorter than tick_us, or replies pile "
+   "up."},
   {AT(decoy_write_permille), 0, 1000, 500, NULL, "thousandths",
    "A decoy writes a box in a slot with this probability."},
   {AT(request_timeout_ms), 100, 3600000, 20000, NULL, "milliseconds",
@@ -55,7 +60,8 @@ static const struct tm_param table[] = {
 
 #define COUNT (sizeof table / sizeof table[0])
 
-_Static_assert(COUNT * sizeof(uint32_t) == sizeof(struct tm_params), "every field of struct tm_params stands in the table once");
+_Static_assert(COUNT * sizeof(uint32_t) == sizeof(struct tm_params),
+               "every field of struct tm_params stands in the table once");
 
 size_t tm_params_count(void) { return COUNT; }
 
@@ -78,7 +84,10 @@ static uint32_t get(const struct tm_params *params, size_t i)
   return v;
 }
 
-static void put(struct tm_params *params, size_t i, uint32_t v) { memcpy((char *)params + table[i].offset, &v, sizeof v); }
+static void put(struct tm_params *params, size_t i, uint32_t v)
+{
+  memcpy((char *)params + table[i].offset, &v, sizeof v);
+}
 
 int tm_params_set(struct tm_params *params, size_t i, struct tm_span value)
 {
@@ -124,7 +133,8 @@ const char *tm_params_conflict(const struct tm_params *p)
   if ((uint64_t)p->box_expiry_s * 1000 <= (uint64_t)p->slot_ms + p->slot_lag_ms)
     return "box_expiry_s is not more than slot_ms and slot_lag_ms: boxes would die before they are read";
   if ((uint64_t)p->slot_ms * p->request_permille < (uint64_t)3 * p->sequences * p->tick_us)
-    return "a slot has fewer request ticks than three for each sequence (two writes and a read): make slot_ms longer or tick_us shorter";
+    return "a slot has fewer request ticks than three for each sequence (two writes and a read): make slot_ms longer "
+           "or tick_us shorter";
   return NULL;
 }
 

@@ -1,6 +1,6 @@
 /*
- * The network parameters: one table gives names, ranges, defaults, the parser, the writer, the sample file and the specification's
- * table. No state; any thread.
+ * The network parameters: one table gives names, ranges, defaults, the parser, the writer, the sample file and the
+ * specification's table. No state; any thread.
  */
 #ifndef TM_DIRECTORY_PARAMS_H
 #define TM_DIRECTORY_PARAMS_H

@@ -1,5 +1,6 @@
 /*
- * A document's text, once its signatures are known to be good or are not asked for. Used inside directory/, its programs and tests only.
+ * A document's text, once its signatures are known to be good or are not asked for. Used inside directory/, its
+ * programs and tests only.
  */
 #ifndef TM_DIRECTORY_PARSE_H
 #define TM_DIRECTORY_PARSE_H
@@ -35,7 +36,8 @@ struct tm_document {
  */
 int tm_document_parse(struct tm_document **out, const char *text, size_t len, struct tm_fault *fault) TM_MUST_CHECK;
 
-/* What no single line can say: names, identities, addresses and points unique, every role there. Errors: TM_E_SYNTAX, TM_E_NOMEM. */
+/* What no single line can say: names, identities, addresses and points unique, every role there. Errors: TM_E_SYNTAX,
+ * TM_E_NOMEM. */
 int tm_document_cross_check(struct tm_document *doc, struct tm_fault *fault) TM_MUST_CHECK;
 
 #endif

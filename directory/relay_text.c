@@ -31,7 +31,8 @@ static int read_name(struct tm_text *text, struct tm_relay_info *relay, unsigned
   if (err != TM_OK)
     return err;
   if (!tm_name_is_good(value.at, value.len))
-    return fail(text, *line, TM_E_SYNTAX, "a relay's name is a letter, then letters, digits and hyphens, in lower case, at most 31");
+    return fail(text, *line, TM_E_SYNTAX,
+                "a relay's name is a letter, then letters, digits and hyphens, in lower case, at most 31");
   memcpy(relay->name, value.at, value.len);
   return TM_OK;
 }
@@ -60,7 +61,8 @@ static int read_address(struct tm_text *text, struct tm_relay_info *relay)
   if (err != TM_OK)
     return err;
   if (tm_address_check(value.at, value.len) != TM_OK)
-    return fail(text, line, TM_E_SYNTAX, "an address is numeric with a port, like 192.0.2.1:4711 or [2001:db8::1]:4711");
+    return fail(text, line, TM_E_SYNTAX,
+                "an address is numeric with a port, like 192.0.2.1:4711 or [2001:db8::1]:4711");
   memcpy(relay->address, value.at, value.len);
   return TM_OK;
 }
@@ -145,7 +147,8 @@ static int read_keys(struct tm_text *text, struct tm_relay_info *relay, struct t
   return TM_OK;
 }
 
-int tm_relay_text_read(struct tm_text *text, struct tm_relay_info *relay, struct tm_mix_key *keys, size_t cap, unsigned *line)
+int tm_relay_text_read(struct tm_text *text, struct tm_relay_info *relay, struct tm_mix_key *keys, size_t cap,
+                       unsigned *line)
 {
   struct tm_span value;
   int err;

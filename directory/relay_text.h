@@ -1,5 +1,6 @@
 /*
- * The lines about one relay, which descriptors and documents share: from "relay NAME" to "end". Used inside directory/ only; no state.
+ * The lines about one relay, which descriptors and documents share: from "relay NAME" to "end". Used inside directory/
+ * only; no state.
  */
 #ifndef TM_DIRECTORY_RELAY_TEXT_H
 #define TM_DIRECTORY_RELAY_TEXT_H

@@ -10,8 +10,9 @@
 #include "directory/text.h"
 
 /* Every keyword of documents and descriptors: out of place they are malformed, all others are unknown. */
-static const char *const keywords[] = {"tidemill", "network", "published", "valid-from", "valid-until", "epoch", "param", "relay",
-                                       "identity", "address", "roles", "layer", "mix-key", "end"};
+static const char *const keywords[] = {"tidemill", "network", "published", "valid-from", "valid-until",
+                                       "epoch",    "param",   "relay",     "identity",   "address",
+                                       "roles",    "layer",   "mix-key",   "end"};
 
 int tm_fault_set(struct tm_fault *fault, unsigned line, int err, const char *format, ...)
 {
@@ -127,8 +128,9 @@ static int refuse(struct tm_text *text, const char *due)
   for (size_t i = 0; i < sizeof keywords / sizeof keywords[0]; i++)
     if (tm_text_at(text, keywords[i]))
       return tm_fault_set(text->fault, text->line, TM_E_SYNTAX, "\"%s\" where \"%s\" was due", keywords[i], due);
-  return tm_fault_set(text->fault, text->line, TM_E_UNKNOWN, "unknown keyword \"%.*s\": a newer version is needed to read this",
-                      (int)text->keyword.len, text->keyword.at);
+  return tm_fault_set(text->fault, text->line, TM_E_UNKNOWN,
+                      "unknown keyword \"%.*s\": a newer version is needed to read this", (int)text->keyword.len,
+                      text->keyword.at);
 }
 
 int tm_text_take(struct tm_text *text, const char *keyword, bool with_value, struct tm_span *value, unsigned *line)
@@ -136,7 +138,8 @@ int tm_text_take(struct tm_text *text, const char *keyword, bool with_value, str
   if (!tm_text_at(text, keyword))
     return refuse(text, keyword);
   if (with_value != (text->value.len > 0))
-    return tm_fault_set(text->fault, text->line, TM_E_SYNTAX, "\"%s\" %s", keyword, with_value ? "without a value" : "has a value");
+    return tm_fault_set(text->fault, text->line, TM_E_SYNTAX, "\"%s\" %s", keyword,
+                        with_value ? "without a value" : "has a value");
   *value = text->value;
   if (line != NULL)
     *line = text->line;

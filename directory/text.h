@@ -1,6 +1,7 @@
 /*
- * The lines of documents and descriptors: "keyword SPACE value LF", printable ASCII, in a fixed order. A reader stands on one line at a time;
- * lines whose keyword begins with "opt-" are passed over by themselves. The text is the caller's and must outlive the reader. One thread.
+ * The lines of documents and descriptors: "keyword SPACE value LF", printable ASCII, in a fixed order. A reader stands
+ * on one line at a time; lines whose keyword begins with "opt-" are passed over by themselves. The text is the caller's
+ * and must outlive the reader. One thread.
  */
 #ifndef TM_DIRECTORY_TEXT_H
 #define TM_DIRECTORY_TEXT_H
@@ -37,20 +38,24 @@ struct tm_text {
 };
 
 /* Writes the fault, once: the first one stays. Returns err. */
-int tm_fault_set(struct tm_fault *fault, unsigned line, int err, const char *format, ...) __attribute__((format(printf, 4, 5)));
+int tm_fault_set(struct tm_fault *fault, unsigned line, int err, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 
 /* Stands on the first line, which must be exactly head. Errors: TM_E_SYNTAX, TM_E_UNKNOWN (another kind or version). */
-int tm_text_init(struct tm_text *text, const char *data, size_t len, const char *head, struct tm_fault *fault) TM_MUST_CHECK;
+int tm_text_init(struct tm_text *text, const char *data, size_t len, const char *head,
+                 struct tm_fault *fault) TM_MUST_CHECK;
 
 /* Is the present line's keyword that one? */
 bool tm_text_at(const struct tm_text *text, const char *keyword);
 bool tm_text_at_end(const struct tm_text *text);
 
 /*
- * The present line must have that keyword; gives its value and goes on. with_value: whether there must be one, or none. *line (may be NULL): its number.
- * Errors: TM_E_SYNTAX (another line was due here), TM_E_UNKNOWN (a keyword that nobody knows), TM_E_SYNTAX (the next line is malformed).
+ * The present line must have that keyword; gives its value and goes on. with_value: whether there must be one, or none.
+ * *line (may be NULL): its number. Errors: TM_E_SYNTAX (another line was due here), TM_E_UNKNOWN (a keyword that nobody
+ * knows), TM_E_SYNTAX (the next line is malformed).
  */
-int tm_text_take(struct tm_text *text, const char *keyword, bool with_value, struct tm_span *value, unsigned *line) TM_MUST_CHECK;
+int tm_text_take(struct tm_text *text, const char *keyword, bool with_value, struct tm_span *value,
+                 unsigned *line) TM_MUST_CHECK;
 
 /* Cuts the first word off a value; words are separated by one space. false: there is none. */
 bool tm_span_word(struct tm_span *value, struct tm_span *word);

@@ -1,5 +1,6 @@
 /*
- * The configured authorities as keys. Used inside directory/, its programs and tests only; users see tm_trust_parse of directory/document.h.
+ * The configured authorities as keys. Used inside directory/, its programs and tests only; users see tm_trust_parse of
+ * directory/document.h.
  */
 #ifndef TM_DIRECTORY_TRUST_H
 #define TM_DIRECTORY_TRUST_H

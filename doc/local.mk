@@ -4,4 +4,8 @@ EXTRA_DIST += \
 	doc/soundness.md \
 	doc/spec/packet.md \
 	doc/spec/link.md \
-	doc/spec/directory.md
+	doc/spec/directory.md \
+	doc/spec/boxes.md \
+	doc/spec/pairing.md \
+	doc/spec/client.md \
+	doc/spec/mixing.md

@@ -1,26 +1,29 @@
 #include "config.h"
 
+#include <sys/resource.h>
+
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <sodium.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "directory/descriptor.h"
+#include "directory/params.h"
 #include "relay/engine.h"
 #include "relay/keys.h"
+#include "relay/network.h"
 #include "relay/options.h"
 #include "relay/watch.h"
 
 #include "relay/commands.h"
 
 #define DEFAULT_EPOCHS 8
-#define DEFAULT_EPOCH_S 3600
+#define FILES_BESIDES_LINKS 256 /* event loop, rings, database, log */
 #define DESCRIPTOR_NAME "descriptor"
 
 static int load(const struct tm_command_call *call, struct tm_relay_config *config)
@@ -42,7 +45,7 @@ struct keygen {
 static const struct argp_option keygen_options[] = {
   {"epochs", 'n', "N", 0, "mix keys for so many epochs (default 8)", 0},
   {"from", 'f', "EPOCH", 0, "the first epoch (default: the present one)", 0},
-  {"epoch-length", 'l', "SECONDS", 0, "length of an epoch (default: the document's, else 3600)", 0},
+  {"epoch-length", 'l', "SECONDS", 0, "length of an epoch (default: the document's, else 86400)", 0},
   {0},
 };
 
@@ -68,15 +71,24 @@ static error_t parse_keygen(int key, char *arg, struct argp_state *state)
 }
 
 /* The network says how long its epochs are, if there is a document already. */
-static void epoch_length_of_document(const struct tm_relay_config *config, struct keygen *k)
+static void find_epoch_length(const struct tm_relay_config *config, struct keygen *k)
 {
   struct tm_watch *watch;
+  struct tm_params params;
+  bool found = false;
 
-  if (k->has_epoch_s || tm_watch_new(&watch, config->authorities, config->document) != TM_OK)
+  if (k->has_epoch_s)
     return;
-  if (tm_watch_look(watch, tm_clock_wall_ms(&tm_clock_system) / 1000, true) == TM_OK)
-    k->epoch_s = tm_document_params(tm_watch_document(watch))->epoch_s;
-  tm_watch_free(watch);
+  tm_params_standard(&params);
+  if (tm_watch_new(&watch, config->authorities, config->document) == TM_OK) {
+    found = tm_watch_look(watch, tm_clock_wall_ms(&tm_clock_system) / 1000, true) == TM_OK;
+    if (found)
+      params = *tm_document_params(tm_watch_document(watch));
+    tm_watch_free(watch);
+  }
+  k->epoch_s = params.epoch_s;
+  if (!found)
+    printf("note: no valid document says how long an epoch is; taking %llu s (--epoch-length is for other networks)\n", k->epoch_s);
 }
 
 static int make_keys(const struct tm_command_call *call, const struct tm_relay_config *config, const struct keygen *k)
@@ -172,7 +184,7 @@ static int write_descriptor(const struct tm_command_call *call, const struct tm_
 
 int tm_relay_keygen(const struct tm_command_call *call)
 {
-  struct keygen k = {.epochs = DEFAULT_EPOCHS, .epoch_s = DEFAULT_EPOCH_S};
+  struct keygen k = {.epochs = DEFAULT_EPOCHS};
   struct tm_relay_config config;
   uint64_t now;
   int r;
@@ -180,7 +192,7 @@ int tm_relay_keygen(const struct tm_command_call *call)
   tm_command_parse(call, keygen_options, parse_keygen, &k);
   if (load(call, &config) != TM_EXIT_OK)
     return TM_EXIT_FAILED;
-  epoch_length_of_document(&config, &k);
+  find_epoch_length(&config, &k);
   now = tm_clock_wall_ms(&tm_clock_system) / 1000 / k.epoch_s;
   if (!k.has_from)
     k.from = now;
@@ -237,6 +249,21 @@ int tm_relay_check_config(const struct tm_command_call *call)
 
 /* ---- run ---- */
 
+/* A link is a descriptor, and the usual soft limit of 1,024 is no relay's. */
+static void raise_descriptor_limit(const struct tm_relay_config *config)
+{
+  rlim_t links = (config->roles & TM_ROLE_ENTRY) != 0 ? config->max_clients : 0;
+  rlim_t want = links + 2 * TM_DOCUMENT_RELAYS_MAX + TM_NETWORK_SPARE_LINKS + FILES_BESIDES_LINKS;
+  struct rlimit limit;
+
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= want)
+    return;
+  limit.rlim_cur = want < limit.rlim_max ? want : limit.rlim_max;
+  if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < want)
+    tm_log(TM_LOG_WARN, "relay", "fewer files may be open than links are allowed; raise the limit (ulimit -n, LimitNOFILE)",
+           TM_KV_INT("limit", limit.rlim_cur), TM_KV_INT("wanted", want), TM_KV_END);
+}
+
 int tm_relay_run(const struct tm_command_call *call)
 {
   struct tm_relay_config config;
@@ -248,6 +275,7 @@ int tm_relay_run(const struct tm_command_call *call)
   if (load(call, &config) != TM_EXIT_OK)
     return TM_EXIT_FAILED;
   tm_log_set_level(config.log_level);
+  raise_descriptor_limit(&config);
   if (tm_engine_new(&engine, &engine_config) == TM_OK) {
     tm_engine_run(engine);
     tm_engine_free(engine);

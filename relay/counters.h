@@ -29,7 +29,9 @@ enum tm_drop {
   TM_DROP_TAG,             /* body step */
   TM_DROP_NO_KEY,          /* this relay has no live mix key */
   TM_DROP_NO_DOCUMENT,     /* no valid document: nothing is forwarded */
+  TM_DROP_FLOOD,           /* a client sends faster than any client of this network does */
   TM_DROP_INGRESS_FULL,
+  TM_DROP_DELAY,           /* its header asks for a longer delay than any honest sender draws */
   TM_DROP_MIX_FULL,
   TM_DROP_EGRESS_FULL,
   TM_DROP_NO_LINK,         /* the next relay cannot be reached now */

@@ -121,11 +121,16 @@ void tm_engine_stop(struct tm_engine *engine)
     event_base_loopbreak(engine->base);
 }
 
+/* The second one means it: nothing is waited for any more. */
 static void on_stop_signal(evutil_socket_t signal, short what, void *arg)
 {
+  struct tm_engine *e = arg;
+
   (void)signal;
   (void)what;
-  tm_engine_stop(arg);
+  if (e->draining)
+    event_base_loopbreak(e->base);
+  tm_engine_stop(e);
 }
 
 static void on_reload_signal(evutil_socket_t signal, short what, void *arg)
@@ -235,6 +240,7 @@ static int start_entry(struct tm_engine *e)
     .counters = &e->counters,
     .max_clients = e->config->max_clients,
     .client_queue = e->config->client_queue,
+    .replies_max = e->config->packets_max / 2,
   };
 
   return (e->config->roles & TM_ROLE_ENTRY) != 0 ? tm_entry_new(&e->entry, &config) : TM_OK;

@@ -19,6 +19,8 @@ static void complain(struct tm_engine *e, int err)
 
   if (err == TM_E_EXISTS || err == e->look_err)
     return;
+  if (err == TM_E_NOT_FOUND && tm_watch_document(e->watch) == NULL)
+    return; /* check_validity says it */
   e->look_err = err;
   tm_log(TM_LOG_ERROR, "document", "the file cannot be used", TM_KV_NAME("file", e->config->document), TM_KV_NAME("reason", text),
          TM_KV_END);
@@ -36,8 +38,11 @@ static void apply(struct tm_engine *e)
     tm_log(TM_LOG_ERROR, "document", "it gives this relay other roles than its configuration; what both name holds", TM_KV_END);
   else if (err != TM_OK)
     tm_log(TM_LOG_ERROR, "document", "some relays are not dialled", TM_KV_NAME("reason", tm_strerror(err)), TM_KV_END);
-  if (e->entry != NULL)
+  if (e->entry != NULL) {
     tm_entry_set_document(e->entry, doc);
+    if ((tm_network_roles(e->net) & TM_ROLE_ENTRY) == 0)
+      tm_entry_close_all(e->entry);
+  }
   if (e->store != NULL)
     tm_store_set_expiry(e->store, params->box_expiry_s);
   err = tm_engine_set_mix(e, params);
@@ -81,8 +86,11 @@ static void look(struct tm_engine *e, uint64_t now_s)
 static void check_validity(struct tm_engine *e, uint64_t now_s)
 {
   const struct tm_document *doc = tm_watch_document(e->watch);
+  bool was_valid = e->valid;
 
   e->valid = doc != NULL && now_s >= tm_document_valid_from(doc) && now_s < tm_document_valid_until(doc);
+  if (was_valid != e->valid && e->entry != NULL)
+    tm_entry_set_document(e->entry, e->valid ? doc : NULL); /* clients are offered nothing that they would have to refuse */
   if (e->valid || e->said_invalid)
     return;
   e->said_invalid = true;

@@ -11,6 +11,7 @@
 #define CHUNK 64          /* items moved at a time */
 #define CHUNKS_A_TURN 64  /* then other events have their turn */
 #define TICKET_POLL_MS 1
+#define DELAY_FACTOR 20   /* times the mean: an exponential delay is longer once in 485 million draws */
 
 void tm_engine_drop(struct tm_engine *e, uint32_t index, enum tm_drop reason)
 {
@@ -49,10 +50,14 @@ static enum tm_drop closed_for(const struct tm_engine *e)
   return e->valid ? TM_DROP_NONE : TM_DROP_NO_DOCUMENT;
 }
 
-static uint32_t take_in(struct tm_engine *e, const uint8_t *packet)
+/* client: NULL for a relay's link. */
+static uint32_t take_in(struct tm_engine *e, const uint8_t *packet, struct tm_link *client)
 {
   enum tm_drop reason = closed_for(e);
   uint32_t index;
+
+  if (reason == TM_DROP_NONE && client != NULL && !tm_entry_allows(e->entry, client, tm_clock_mono_ms(e->clock)))
+    reason = TM_DROP_FLOOD;
 
   e->counters.in_link++;
   index = reason == TM_DROP_NONE ? tm_slab_take(e->slab) : TM_SLAB_NONE;
@@ -75,7 +80,7 @@ static bool packets_in(struct tm_engine *e, const uint8_t *cells, size_t n, stru
     if (tm_cell_parse(cells + i * TM_CELL_LEN, &view) != TM_OK)
       good = false;
     else if (view.type == TM_CELL_PACKET) {
-      items[have] = take_in(e, view.packet);
+      items[have] = take_in(e, view.packet, client);
       have += items[have] != TM_SLAB_NONE;
     } else if (view.type == TM_CELL_DOC_REQUEST && client != NULL)
       tm_entry_ask(e->entry, client, view.digest);
@@ -97,7 +102,7 @@ static bool client_up(void *arg, struct tm_link *link)
 {
   struct tm_engine *e = arg;
 
-  return e->entry != NULL && !e->draining && tm_entry_up(e->entry, link);
+  return e->entry != NULL && !e->draining && tm_entry_up(e->entry, link, tm_clock_mono_ms(e->clock));
 }
 
 static void client_cells(void *arg, struct tm_link *link, const uint8_t *cells, size_t n)
@@ -160,6 +165,14 @@ static void reply(struct tm_engine *e, uint32_t index)
     tm_engine_drop(e, index, err == TM_E_FULL ? TM_DROP_DOWNLINK_FULL : TM_DROP_UNKNOWN_SESSION);
 }
 
+/* Does the document still give this relay the part that the packet asks for? */
+static bool has_part(const struct tm_engine *e, uint8_t command)
+{
+  if (command == TM_SPHINX_DELIVER)
+    return (tm_network_roles(e->net) & TM_ROLE_STORE) != 0;
+  return command != TM_SPHINX_REPLY || (tm_network_roles(e->net) & TM_ROLE_ENTRY) != 0;
+}
+
 /* Its time has come and its tag is on disk. */
 static void leave(struct tm_engine *e, uint32_t index)
 {
@@ -167,6 +180,8 @@ static void leave(struct tm_engine *e, uint32_t index)
 
   if (!e->valid)
     tm_engine_drop(e, index, TM_DROP_NO_DOCUMENT);
+  else if (!has_part(e, command)) /* the document changed meanwhile */
+    tm_engine_drop(e, index, TM_DROP_ROLE);
   else if (command == TM_SPHINX_DELIVER) {
     if (tm_store_push(e->store, &index, 1) != 1)
       tm_engine_drop(e, index, TM_DROP_STORE_FULL);
@@ -251,14 +266,22 @@ static void into_mix(struct tm_engine *e, uint32_t index)
     tm_engine_drop(e, index, e->mix == NULL ? TM_DROP_NO_DOCUMENT : TM_DROP_MIX_FULL);
 }
 
+/* Honest senders draw delays around the network's mean. Others could fill the mix with packets that stay for a day. */
+static bool stays_too_long(const struct tm_engine *e, uint32_t delay_ms)
+{
+  return e->params.strategy == TM_STRATEGY_POISSON && delay_ms > (uint64_t)DELAY_FACTOR * e->params.mean_delay_ms;
+}
+
 static void opened(struct tm_engine *e, uint32_t index)
 {
   const struct tm_item *item = tm_slab_item(e->slab, index);
 
   if (item->drop != TM_DROP_NONE)
     tm_engine_drop(e, index, (enum tm_drop)item->drop);
-  else if ((item->command == TM_SPHINX_DELIVER && e->store == NULL) || (item->command == TM_SPHINX_REPLY && e->entry == NULL))
+  else if (!has_part(e, item->command))
     tm_engine_drop(e, index, TM_DROP_ROLE);
+  else if (stays_too_long(e, item->delay_ms))
+    tm_engine_drop(e, index, TM_DROP_DELAY);
   else
     into_mix(e, index);
 }

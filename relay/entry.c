@@ -12,8 +12,19 @@
 
 /* Clients are spread over so many phases of the clock, so that not all are served in one burst. */
 #define PHASES 4
-/* A client that does not read gets nothing more queued behind so many cells; its link will time out. */
+/* A timer cannot do less; where the interval is shorter than that for each phase, a client gets several cells at once. */
+#define STEP_MIN_US 1000
+#define CELLS_AT_ONCE_MAX 64
+/* A client that does not read gets nothing more queued behind so many cells, and those of one beat; its link will time out. */
 #define LINK_QUEUE_MAX 8
+/*
+ * What a client may send: twice its clock's mean rate, from a stock that begins with so many packets and grows to so many, or to what comes together in
+ * so long, whichever is more. A Poisson clock leaves the first stock once in half a billion links; what the network held up for a while, time has earned.
+ */
+#define RATE_FACTOR 2
+#define STOCK_FIRST 16
+#define STOCK_MOST 64
+#define STOCK_MOST_MS 30000
 #define NONE UINT32_MAX
 
 struct session {
@@ -22,6 +33,8 @@ struct session {
   uint32_t chain;            /* next session of the bucket */
   uint32_t first, last;      /* replies that wait, a list through the items */
   uint32_t waiting;
+  uint64_t stock_us;         /* packets that it may send, in microseconds of its clock */
+  uint64_t stock_ms;         /* when that was reckoned */
   bool asked;                /* wants the document */
   uint32_t offset;           /* bytes of it that were sent */
   uint8_t digest[TM_CELL_DIGEST_LEN]; /* that it has */
@@ -35,6 +48,9 @@ struct tm_entry {
   const struct tm_document *doc;
   struct event *timer;
   uint32_t interval_us; /* 0: no clock yet */
+  uint32_t at_once;     /* cells for a client at each of its ticks */
+  uint32_t packet_us;   /* what a packet takes from a client's stock */
+  size_t waiting;       /* replies, of all sessions */
   unsigned phase;
   struct session *sessions;
   struct session_list unused;
@@ -105,6 +121,7 @@ static uint32_t unqueue(struct tm_entry *e, struct session *s)
 
   s->first = tm_slab_item(e->config.slab, index)->list;
   s->waiting--;
+  e->waiting--;
   if (s->waiting == 0)
     s->first = s->last = NONE;
   return index;
@@ -126,7 +143,7 @@ static void serve(struct tm_entry *e, struct session *s)
 {
   uint8_t cell[TM_CELL_LEN];
 
-  if (tm_link_queued(s->link) >= LINK_QUEUE_MAX)
+  if (tm_link_queued(s->link) >= LINK_QUEUE_MAX + e->at_once)
     return;
   if (s->waiting > 0)
     send_reply(e, s, cell);
@@ -148,19 +165,24 @@ static void on_clock(evutil_socket_t fd, short what, void *arg)
   (void)what;
   e->phase = (e->phase + 1) % PHASES;
   LIST_FOREACH(s, &e->phases[e->phase], entry)
-    serve(e, s);
+    for (uint32_t i = 0; i < e->at_once; i++)
+      serve(e, s);
 }
 
 static void set_clock(struct tm_entry *e, uint32_t interval_us)
 {
-  uint32_t step = interval_us / PHASES > 0 ? interval_us / PHASES : 1;
+  uint32_t step = interval_us / PHASES > STEP_MIN_US ? interval_us / PHASES : STEP_MIN_US;
   struct timeval tv = {.tv_sec = step / 1000000, .tv_usec = step % 1000000};
 
   if (interval_us == e->interval_us)
     return;
   e->interval_us = interval_us;
   event_del(e->timer);
-  if (interval_us > 0 && e->clients > 0)
+  if (interval_us == 0)
+    return;
+  e->at_once = PHASES * step / interval_us;
+  e->at_once = e->at_once < 1 ? 1 : e->at_once > CELLS_AT_ONCE_MAX ? CELLS_AT_ONCE_MAX : e->at_once;
+  if (e->clients > 0)
     event_add(e->timer, &tv);
 }
 
@@ -229,14 +251,16 @@ void tm_entry_set_document(struct tm_entry *entry, const struct tm_document *doc
   struct session *s;
 
   entry->doc = doc;
-  if (doc != NULL)
+  if (doc != NULL) {
     set_clock(entry, tm_document_params(doc)->downlink_us);
+    entry->packet_us = tm_document_params(doc)->tick_us / RATE_FACTOR;
+  }
   for (size_t i = 0; i < PHASES; i++)
     LIST_FOREACH(s, &entry->phases[i], entry)
       s->offset = 0;
 }
 
-bool tm_entry_up(struct tm_entry *entry, struct tm_link *link)
+bool tm_entry_up(struct tm_entry *entry, struct tm_link *link, uint64_t now_ms)
 {
   struct session *s = LIST_FIRST(&entry->unused);
   uint32_t phase = tm_rng_below(entry->config.rng, PHASES);
@@ -244,7 +268,8 @@ bool tm_entry_up(struct tm_entry *entry, struct tm_link *link)
   if (s == NULL || entry->interval_us == 0)
     return false;
   LIST_REMOVE(s, entry);
-  *s = (struct session){.link = link, .first = NONE, .last = NONE};
+  *s = (struct session){.link = link, .first = NONE, .last = NONE, .stock_ms = now_ms};
+  s->stock_us = (uint64_t)STOCK_FIRST * entry->packet_us;
   memcpy(s->handle, tm_link_handle(link), sizeof s->handle);
   put_in_bucket(entry, s);
   LIST_INSERT_HEAD(&entry->phases[phase], s, entry);
@@ -271,6 +296,38 @@ void tm_entry_down(struct tm_entry *entry, struct tm_link *link)
     event_del(entry->timer);
 }
 
+static uint64_t stock_most_us(const struct tm_entry *e)
+{
+  uint64_t packets = (uint64_t)STOCK_MOST * e->packet_us;
+  uint64_t time = (uint64_t)STOCK_MOST_MS * 1000;
+
+  return packets > time ? packets : time;
+}
+
+bool tm_entry_allows(struct tm_entry *entry, struct tm_link *link, uint64_t now_ms)
+{
+  struct session *s = tm_link_arg(link);
+  uint64_t most = stock_most_us(entry);
+  uint64_t since_us = (now_ms - s->stock_ms) * 1000;
+
+  /* A new document may have lowered the most. */
+  s->stock_us = s->stock_us >= most || since_us >= most - s->stock_us ? most : s->stock_us + since_us;
+  s->stock_ms = now_ms;
+  if (s->stock_us < entry->packet_us)
+    return false;
+  s->stock_us -= entry->packet_us;
+  return true;
+}
+
+void tm_entry_close_all(struct tm_entry *entry)
+{
+  struct session *s;
+
+  for (size_t i = 0; i < PHASES; i++)
+    LIST_FOREACH(s, &entry->phases[i], entry)
+      tm_link_close(s->link);
+}
+
 void tm_entry_ask(struct tm_entry *entry, struct tm_link *link, const uint8_t digest[static TM_CELL_DIGEST_LEN])
 {
   struct session *s = tm_link_arg(link);
@@ -281,6 +338,17 @@ void tm_entry_ask(struct tm_entry *entry, struct tm_link *link, const uint8_t di
   s->offset = 0;
 }
 
+/*
+ * Half of the places belong to everybody, the other half to each client in equal shares: those who do not read their replies cannot take the places of
+ * those who do.
+ */
+static bool has_room(const struct tm_entry *e, const struct session *s)
+{
+  uint32_t half = e->config.replies_max / 2;
+
+  return s->waiting < e->config.client_queue && (e->waiting < half || s->waiting < half / e->config.max_clients);
+}
+
 int tm_entry_reply(struct tm_entry *entry, uint32_t index)
 {
   struct tm_item *item = tm_slab_item(entry->config.slab, index);
@@ -288,9 +356,10 @@ int tm_entry_reply(struct tm_entry *entry, uint32_t index)
 
   if (s == NULL)
     return TM_E_NOT_FOUND;
-  if (s->waiting >= entry->config.client_queue)
+  if (!has_room(entry, s))
     return TM_E_FULL;
   item->list = NONE;
+  entry->waiting++;
   if (s->waiting++ == 0)
     s->first = index;
   else

@@ -2,7 +2,8 @@
  * The clients of an entry (doc/spec/mixing.md, section 6). Each link is a session under its handle. Downward a clock of the entry's own sends one cell
  * to each client every interval: a reply if one waits, else a piece of the document if it was asked for, else padding.
  *
- * Replies wait as items in a bounded queue per session; they are held until their cell is on the link, and counted then. Loop thread.
+ * Replies wait as items in a bounded queue per session; they are held until their cell is on the link, and counted then. Upward each session has an
+ * allowance of packets, well above what a client's clock sends. Loop thread.
  */
 #ifndef TM_RELAY_ENTRY_H
 #define TM_RELAY_ENTRY_H
@@ -28,6 +29,7 @@ struct tm_entry_config {
   struct tm_counters *counters; /* out.client and drop.client_gone are counted here */
   uint32_t max_clients;
   uint32_t client_queue;        /* replies that wait, per client */
+  uint32_t replies_max;         /* replies that wait, of all clients */
 };
 
 /* Errors: TM_E_NOMEM. */
@@ -37,9 +39,15 @@ void tm_entry_free(struct tm_entry *entry); /* the links are gone; NULL is fine 
 /* The document to serve and the interval to keep; NULL: none. It lives until the next call; clients in the middle of the last one start over. */
 void tm_entry_set_document(struct tm_entry *entry, const struct tm_document *doc);
 
-/* The link of a client came up: takes it (and its arg), or false: no room. */
-bool tm_entry_up(struct tm_entry *entry, struct tm_link *link);
+/* The link of a client came up now (monotonic clock): takes it (and its arg), or false: no room. */
+bool tm_entry_up(struct tm_entry *entry, struct tm_link *link, uint64_t now_ms);
 void tm_entry_down(struct tm_entry *entry, struct tm_link *link);
+
+/* One more packet from that client now (monotonic clock): is it within what a client of this network sends? */
+bool tm_entry_allows(struct tm_entry *entry, struct tm_link *link, uint64_t now_ms);
+
+/* Sends every client away: this relay is an entry no more. Their `down` follows. */
+void tm_entry_close_all(struct tm_entry *entry);
 
 /* A client asks for the document. */
 void tm_entry_ask(struct tm_entry *entry, struct tm_link *link, const uint8_t digest[static TM_CELL_DIGEST_LEN]);

@@ -8,6 +8,8 @@
 
 #include "relay/keys.h"
 
+#define BACK_S 1 /* a smaller step back is not worth a word */
+
 /* One key that lives, with its replay set; shared by the keysets that hold it. refs: under the mutex. */
 struct live {
   uint64_t epoch;
@@ -27,6 +29,8 @@ struct tm_keys {
   struct tm_keys_config config;
   pthread_mutex_t mutex;
   struct holder *now; /* changed by the loop thread, under the mutex */
+  uint64_t latest_s;  /* of all updates */
+  bool went_back;     /* said that the clock did */
   bool done;          /* the last update did all there was to do, for this epoch: */
   uint64_t epoch;
   bool grace;
@@ -174,8 +178,23 @@ static void swap(struct tm_keys *keys, struct holder *next)
   pthread_mutex_unlock(&keys->mutex);
 }
 
-int tm_keys_update(struct tm_keys *keys, uint64_t now_s, uint32_t epoch_s, uint32_t grace_s)
+/* A clock that is set back must not bring back a retired key: its replay set is gone, and what was seen under it would pass again. */
+static uint64_t never_back(struct tm_keys *keys, uint64_t now_s)
 {
+  if (now_s >= keys->latest_s) {
+    keys->latest_s = now_s;
+    keys->went_back = false;
+  } else if (!keys->went_back && keys->latest_s - now_s > BACK_S) {
+    keys->went_back = true;
+    tm_log(TM_LOG_WARN, "keys", "the clock was set back; mix keys stay as they are until it has caught up", TM_KV_INT("seconds", keys->latest_s - now_s),
+           TM_KV_END);
+  }
+  return keys->latest_s;
+}
+
+int tm_keys_update(struct tm_keys *keys, uint64_t wall_s, uint32_t epoch_s, uint32_t grace_s)
+{
+  uint64_t now_s = never_back(keys, wall_s);
   uint64_t epoch = now_s / epoch_s;
   bool grace = epoch > 0 && now_s - epoch * epoch_s < grace_s;
   struct holder *next;

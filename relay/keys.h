@@ -2,7 +2,8 @@
  * A relay's keys: its identity, and one mix key per epoch, each in a file of its own under the state directory (mode 0600).
  *
  * Live are the key of the present epoch and, within the grace, the one before. A key whose time is over is erased: the file first, then the key
- * in memory as soon as no batch uses it, and after it its replay set.
+ * in memory as soon as no batch uses it, and after it its replay set. Time never goes back for this module: a key that was retired and came back
+ * would have an empty replay set.
  *
  * tm_keys_new, _update and _free belong to the loop thread; acquire and release to any.
  */
@@ -64,7 +65,7 @@ int tm_keys_new(struct tm_keys **out, const struct tm_keys_config *config) TM_MU
 void tm_keys_free(struct tm_keys *keys); /* every keyset was released; NULL is fine */
 
 /*
- * Brings the live keys up to date for that time, and erases what is over. Cheap when nothing changed. Errors, of the present epoch's key:
+ * Brings the live keys up to date for that time, or for the latest time that it was called with, and erases what is over. Cheap when nothing changed. Errors, of the present epoch's key:
  * those of tm_mix_key_load. The keys that there are then live all the same.
  */
 int tm_keys_update(struct tm_keys *keys, uint64_t now_s, uint32_t epoch_s, uint32_t grace_s) TM_MUST_CHECK;

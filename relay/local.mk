@@ -24,3 +24,5 @@ librelay_la_LIBADD = liblink.la libbox.la libdirectory.la libsphinx.la libconfig
 sbin_PROGRAMS += tidemill-relay
 tidemill_relay_SOURCES = relay/main.c
 tidemill_relay_LDADD = librelay.la $(JEMALLOC_LIBS)
+
+dist_man_MANS += doc/man/tidemill-relay.8 doc/man/tidemill-relay.conf.5

@@ -13,7 +13,6 @@
 
 #define DIAL_FIRST_MS 250
 #define DIAL_MOST_MS 5000
-#define SPARE_LINKS 64 /* handshakes besides clients and relays */
 
 /* A relay that we send to. */
 struct dialled {
@@ -91,6 +90,16 @@ static bool judge(void *arg, const uint8_t *identity)
   return may_send_to_us(net, identity);
 }
 
+/* A relay has one link to us. When it dials again it has given up the last one, whatever that looks like from here. */
+static void close_last_of(struct tm_network *net, const uint8_t *identity)
+{
+  struct accepted *a;
+
+  LIST_FOREACH(a, &net->accepted, entry)
+    if (memcmp(tm_link_peer(a->link), identity, TM_LINK_IDENTITY_LEN) == 0)
+      tm_link_close(a->link);
+}
+
 static void accepted_up(void *arg, struct tm_link *link)
 {
   struct tm_network *net = arg;
@@ -106,6 +115,7 @@ static void accepted_up(void *arg, struct tm_link *link)
     tm_link_close(link);
     return;
   }
+  close_last_of(net, tm_link_peer(link));
   a->link = link;
   LIST_INSERT_HEAD(&net->accepted, a, entry);
   net->n_up++;
@@ -237,7 +247,7 @@ int tm_network_new(struct tm_network **out, const struct tm_network_config *conf
   links.rng = config->rng;
   links.identity_seed = config->seed;
   links.queue_cells = config->egress_queue;
-  links.max_links = config->max_clients + TM_DOCUMENT_RELAYS_MAX + SPARE_LINKS;
+  links.max_links = config->max_clients + TM_DOCUMENT_RELAYS_MAX + TM_NETWORK_SPARE_LINKS;
   err = tm_link_context_new(&net->links, &links);
   if (err != TM_OK) {
     free(net);
@@ -389,6 +399,8 @@ int tm_network_document(struct tm_network *net, const struct tm_document *doc)
   err = dial_all(net, doc);
   return err != TM_OK ? err : verdict;
 }
+
+unsigned tm_network_roles(const struct tm_network *net) { return net->self.roles; }
 
 const struct tm_relay_info *tm_network_self(const struct tm_network *net) { return net->known ? &net->self : NULL; }
 const uint8_t *tm_network_identity(const struct tm_network *net) { return net->identity; }

@@ -15,6 +15,8 @@
 #include "directory/document.h"
 #include "link/link.h"
 
+#define TM_NETWORK_SPARE_LINKS 64 /* handshakes besides clients and relays */
+
 struct tm_network;
 
 struct tm_network_config {
@@ -55,6 +57,8 @@ void tm_network_stop_listening(struct tm_network *net);
 int tm_network_document(struct tm_network *net, const struct tm_document *doc) TM_MUST_CHECK;
 /* This relay by the present document, roles cut to what it is willing to be; NULL: not in it. */
 const struct tm_relay_info *tm_network_self(const struct tm_network *net);
+/* Its roles by the present document, cut in the same way; 0: not in it. */
+unsigned tm_network_roles(const struct tm_network *net);
 const uint8_t *tm_network_identity(const struct tm_network *net); /* 32 bytes */
 
 /* Are packets from this relay to itself part of the ring (a mix that is a store or entry, too)? */

@@ -26,7 +26,7 @@ static const struct tm_option options[] = {
    .help = "The address that the descriptor announces, and others connect to. Numbers only: nobody is asked for names."},
   {.name = "listen", .kind = TM_OPTION_ADDRESS, AT(listen), .example = "0.0.0.0:4711",
    .help = "The address to bind, where it differs from the announced one. Without it the announced one."},
-  {.name = "roles", .kind = TM_OPTION_CHOICES, AT(roles), .choices = roles, .required = true, .example = "{mix}",
+  {.name = "roles", .kind = TM_OPTION_CHOICES, AT(roles), .choices = roles, .required = true, .example = "{entry}",
    .help = "What the relay does: let clients in (entry), mix, keep boxes (store). The document has to say the same."},
   {.name = "layer", .kind = TM_OPTION_INTEGER, AT(layer), .min = 1, .max = TM_DOCUMENT_LAYERS, .example = "1",
    .help = "The layer of a mix; every mix has one and nobody else."},

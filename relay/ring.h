@@ -28,7 +28,8 @@ size_t tm_ring_pop(struct tm_ring *ring, uint32_t *items, size_t cap) TM_MUST_CH
 size_t tm_ring_count(const struct tm_ring *ring);
 
 /*
- * Consumer: sleeps until want indices are there, somebody kicks, or timeout_ms is over (negative: never). Returns how many are there.
+ * Consumer: sleeps until want indices are there, somebody kicks, or timeout_ms is over (negative: never). Returns how many are there; it may be woken
+ * for less, or for nothing.
  */
 size_t tm_ring_wait(struct tm_ring *ring, size_t want, int timeout_ms);
 void tm_ring_kick(struct tm_ring *ring); /* any thread: wakes the consumer once */

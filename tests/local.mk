@@ -13,4 +13,5 @@ include tests/checks/local.mk
 include tests/ct/local.mk
 include tests/bench/local.mk
 include tests/install/local.mk
+include tests/man/local.mk
 include tests/net/local.mk

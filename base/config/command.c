@@ -52,11 +52,12 @@ static void describe(const struct tm_program *program, char text[static HELP_MAX
   for (size_t i = 0; i < program->n && at < HELP_MAX; i++) {
     const struct tm_command *c = &program->commands[i];
     int brief = (int)strcspn(c->help, "\v");
-    at += (size_t)snprintf(text + at, HELP_MAX - at, "  %s%s%s\n      %.*s\n", c->name, c->args[0] != '\0' ? " " : "", c->args,
-                           brief, c->help);
+    at += (size_t)snprintf(text + at, HELP_MAX - at, "  %s%s%s\n      %.*s\n", c->name, c->args[0] != '\0' ? " " : "",
+                           c->args, brief, c->help);
   }
   if (at < HELP_MAX)
-    snprintf(text + at, HELP_MAX - at, "\nEach command has --help of its own. Exit codes: 0 it worked, 1 it failed, 2 wrong usage.%s%s",
+    snprintf(text + at, HELP_MAX - at,
+             "\nEach command has --help of its own. Exit codes: 0 it worked, 1 it failed, 2 wrong usage.%s%s",
              program->more != NULL ? "\n\n" : "", program->more != NULL ? program->more : "");
 }
 
@@ -91,7 +92,8 @@ int tm_program_main(const struct tm_program *program, int argc, char **argv, voi
   char text[HELP_MAX];
   char title[TITLE_MAX];
   struct global global = {.program = program, .arg = arg};
-  struct argp argp = {.options = program->options, .parser = on_global, .args_doc = "COMMAND [ARGUMENT...]", .doc = text};
+  struct argp argp = {
+    .options = program->options, .parser = on_global, .args_doc = "COMMAND [ARGUMENT...]", .doc = text};
   struct tm_command_call call = {.program = program, .arg = arg};
 
   argp_program_version_hook = print_version;
@@ -117,7 +119,8 @@ static error_t refuse_all(int key, char *arg, struct argp_state *state)
   return 0;
 }
 
-void tm_command_parse(const struct tm_command_call *call, const struct argp_option *options, argp_parser_t parse, void *input)
+void tm_command_parse(const struct tm_command_call *call, const struct argp_option *options, argp_parser_t parse,
+                      void *input)
 {
   struct argp argp = {.options = options, .parser = parse != NULL ? parse : refuse_all, .args_doc = call->command->args,
                       .doc = call->command->help};

@@ -1,6 +1,7 @@
 /*
- * Programs with subcommands. One table gives the list in --help, the usage line of each and the dispatch; argp does the options.
- * Exit codes of every program: 0 it worked, 1 it failed (and said why on standard error), 2 it was called wrongly.
+ * Programs with subcommands. One table gives the list in --help, the usage line of each and the dispatch; argp does the
+ * options. Exit codes of every program: 0 it worked, 1 it failed (and said why on standard error), 2 it was called
+ * wrongly.
  *
  *   static int keygen(const struct tm_command_call *call);
  *   static const struct tm_command commands[] = {
@@ -47,16 +48,17 @@ struct tm_command_call {
 };
 
 /*
- * Reads the options before the command, finds it and runs it. Returns the exit code; does not return after --help, --version or wrong
- * usage, which argp answers itself with exit codes 0 and 2.
+ * Reads the options before the command, finds it and runs it. Returns the exit code; does not return after --help,
+ * --version or wrong usage, which argp answers itself with exit codes 0 and 2.
  */
 int tm_program_main(const struct tm_program *program, int argc, char **argv, void *arg);
 
 /*
- * For a command's run: parses its own options (may be NULL) with the usage and help text of its table row. parse gets input as
- * state->input; it calls argp_error for what is wrong. With parse NULL every argument is an error.
+ * For a command's run: parses its own options (may be NULL) with the usage and help text of its table row. parse gets
+ * input as state->input; it calls argp_error for what is wrong. With parse NULL every argument is an error.
  */
-void tm_command_parse(const struct tm_command_call *call, const struct argp_option *options, argp_parser_t parse, void *input);
+void tm_command_parse(const struct tm_command_call *call, const struct argp_option *options, argp_parser_t parse,
+                      void *input);
 
 /* "program command: text" on standard error. Returns TM_EXIT_FAILED. */
 int tm_command_fail(const struct tm_command_call *call, const char *format, ...) __attribute__((format(printf, 2, 3)));

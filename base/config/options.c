@@ -27,7 +27,8 @@ struct tm_option_place {
 
 static struct tm_option_place *loading;
 
-__attribute__((format(printf, 3, 4))) static void complain(struct tm_option_place *place, int line, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static void complain(struct tm_option_place *place, int line, const char *format,
+                                                           ...)
 {
   va_list ap;
 
@@ -167,7 +168,8 @@ __attribute__((format(printf, 2, 0))) static void on_error(cfg_t *cfg, const cha
     complain(loading, cfg->line, "unknown option \"%s\": the manual lists all there are", text + sizeof unknown - 1);
 }
 
-/* Every value of every option comes by here. Mistakes are noted and parsing goes on, so that all of them are reported at once. */
+/* Every value of every option comes by here. Mistakes are noted and parsing goes on, so that all of them are reported
+ * at once. */
 static int on_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
 {
   char why[TM_OPTION_WHY_MAX];
@@ -244,7 +246,8 @@ static int set_fallback(const struct tm_option *option, const char *path, void *
     err = tm_option_set(option, path, option->fallback, true, values, why);
   else {
     snprintf(text, sizeof text, "%s", option->fallback);
-    for (char *word = strtok_r(text, "{}, ", &rest); word != NULL && err == TM_OK; word = strtok_r(NULL, "{}, ", &rest)) {
+    for (char *word = strtok_r(text, "{}, ", &rest); word != NULL && err == TM_OK;
+         word = strtok_r(NULL, "{}, ", &rest)) {
       err = tm_option_set(option, path, word, first, values, why);
       first = false;
     }

@@ -1,19 +1,21 @@
 /*
- * Configuration files. One table per program yields the parser, the defaults, the sample configuration and the manual's text.
- * The syntax is libconfuse's "name = value" with '#' comments, kept strict: a value is a plain word or stands in double quotes, a list
- * in braces. Unknown and repeated options, numbers that are not plain decimals in range, other comments, escapes, variables and
- * "+=" are refused, each with file, line and what to do.
+ * Configuration files. One table per program yields the parser, the defaults, the sample configuration and the manual's
+ * text. The syntax is libconfuse's "name = value" with '#' comments, kept strict: a value is a plain word or stands in
+ * double quotes, a list in braces. Unknown and repeated options, numbers that are not plain decimals in range, other
+ * comments, escapes, variables and "+=" are refused, each with file, line and what to do.
  *
  *   struct my_config { char *name; uint32_t workers; unsigned roles; };
  *   static const char *const roles[] = {"entry", "mix", "store", NULL};
  *   static const struct tm_option options[] = {
- *     {.name = "name", .kind = TM_OPTION_STRING, TM_OPTION_AT(struct my_config, name), .required = true, .example = "mill1", .help = "..."},
- *     {.name = "workers", .kind = TM_OPTION_INTEGER, TM_OPTION_AT(struct my_config, workers), .min = 1, .max = 64, .unit = "threads",
- *      .fallback = "2", .help = "..."},
- *     {.name = "roles", .kind = TM_OPTION_CHOICES, TM_OPTION_AT(struct my_config, roles), .choices = roles, .required = true,
- *      .example = "{mix}", .help = "..."},
+ *     {.name = "name", .kind = TM_OPTION_STRING, TM_OPTION_AT(struct my_config, name), .required = true,
+ *      .example = "mill1", .help = "..."},
+ *     {.name = "workers", .kind = TM_OPTION_INTEGER, TM_OPTION_AT(struct my_config, workers), .min = 1, .max = 64,
+ *      .unit = "threads", .fallback = "2", .help = "..."},
+ *     {.name = "roles", .kind = TM_OPTION_CHOICES, TM_OPTION_AT(struct my_config, roles), .choices = roles,
+ *      .required = true, .example = "{mix}", .help = "..."},
  *   };
- *   static const struct tm_option_table table = {.program = "my", .options = options, .n = 3, .size = sizeof(struct my_config)};
+ *   static const struct tm_option_table table = {
+ *     .program = "my", .options = options, .n = 3, .size = sizeof(struct my_config)};
  *
  * For programs only, from their main thread, before others start (libconfuse's lexer is one global).
  */
@@ -73,9 +75,9 @@ void tm_options_complain(struct tm_option_place *place, const char *option, cons
 bool tm_options_given(const struct tm_option_place *place, const char *option);
 
 /*
- * Reads a file into *values (table->size bytes, overwritten), with defaults for what is not there. Every mistake becomes one line on
- * complaints: "FILE:LINE: what, and what to do". The caller frees with tm_options_free.
- * Errors, *values then zero, all of them reported: TM_E_NOT_FOUND, TM_E_IO, TM_E_TOO_BIG, TM_E_SYNTAX, TM_E_NOMEM.
+ * Reads a file into *values (table->size bytes, overwritten), with defaults for what is not there. Every mistake
+ * becomes one line on complaints: "FILE:LINE: what, and what to do". The caller frees with tm_options_free. Errors,
+ * *values then zero, all of them reported: TM_E_NOT_FOUND, TM_E_IO, TM_E_TOO_BIG, TM_E_SYNTAX, TM_E_NOMEM.
  */
 int tm_options_load(const struct tm_option_table *table, const char *path, void *values, FILE *complaints)
   __attribute__((warn_unused_result));

@@ -66,8 +66,10 @@ static void print_option(FILE *out, const struct tm_option *option)
 
 void tm_options_print_sample(const struct tm_option_table *table, FILE *out)
 {
-  fprintf(out, "# Configuration of %s. Lines with # are comments; options that are\n# commented out show their defaults.\n\n",
-          table->program);
+  fprintf(
+      out,
+      "# Configuration of %s. Lines with # are comments; options that are\n# commented out show their defaults.\n\n",
+      table->program);
   for (size_t i = 0; i < table->n; i++)
     print_option(out, &table->options[i]);
 }

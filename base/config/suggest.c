@@ -13,7 +13,8 @@ static size_t least(size_t a, size_t b, size_t c)
   return m < c ? m : c;
 }
 
-/* Edit distance: letters inserted, deleted, replaced or swapped with their neighbour. Both words are at most WORD_MAX long. */
+/* Edit distance: letters inserted, deleted, replaced or swapped with their neighbour. Both words are at most WORD_MAX
+ * long. */
 static size_t distance(const char *a, const char *b)
 {
   size_t d[WORD_MAX + 1][WORD_MAX + 1];

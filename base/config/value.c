@@ -19,12 +19,19 @@ static void *field_of(const struct tm_option *option, void *values) { return (ch
 
 static const char *choice_name(const void *table, size_t i) { return ((const char *const *)table)[i]; }
 
+static const char *between(const char *const *choices, size_t i)
+{
+  if (i == 0)
+    return "";
+  return choices[i + 1] == NULL ? " or " : ", ";
+}
+
 static void list_choices(const char *const *choices, char *text, size_t cap)
 {
   size_t at = 0;
 
   for (size_t i = 0; choices[i] != NULL && at < cap; i++)
-    at += (size_t)snprintf(text + at, cap - at, "%s%s", i == 0 ? "" : choices[i + 1] == NULL ? " or " : ", ", choices[i]);
+    at += (size_t)snprintf(text + at, cap - at, "%s%s", between(choices, i), choices[i]);
 }
 
 static size_t longest(const struct tm_option *option)
@@ -132,15 +139,12 @@ static bool text_fits(const struct tm_option *option, const char *text)
 static int set_text(const struct tm_option *option, const char *path, const char *text, void *values)
 {
   char *copy;
-  char *old;
 
   if (!text_fits(option, text))
     return TM_E_SYNTAX;
   copy = option->kind == TM_OPTION_PATH ? resolve(path, text) : strdup(text);
   if (copy == NULL)
     return TM_E_NOMEM;
-  memcpy(&old, field_of(option, values), sizeof old);
-  free(old);
   memcpy(field_of(option, values), &copy, sizeof copy);
   return TM_OK;
 }

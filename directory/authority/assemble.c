@@ -66,7 +66,8 @@ static error_t on_option(int key, char *arg, struct argp_state *state)
   case 'n':
     a->network = arg;
     if (!tm_name_is_good(arg, strlen(arg)))
-      argp_error(state, "--network: a letter, then letters, digits and hyphens, in lower case, at most %d", TM_RELAY_NAME_MAX);
+      argp_error(state, "--network: a letter, then letters, digits and hyphens, in lower case, at most %d",
+                 TM_RELAY_NAME_MAX);
     return 0;
   case 'p':
     a->params = arg;
@@ -130,11 +131,11 @@ static int check_unique(const struct assembly *as, size_t i)
 {
   for (size_t j = 0; j < i; j++) {
     if (memcmp(as->relays[i].identity, as->relays[j].identity, sizeof as->relays[i].identity) == 0)
-      return tm_command_fail(as->call, "%s and %s are of one relay, %s: name the newer only", as->args.files[j], as->args.files[i],
-                             as->relays[i].name);
-    if (strcmp(as->relays[i].name, as->relays[j].name) == 0)
-      return tm_command_fail(as->call, "%s and %s are of two relays with one name, %s: one has to choose another", as->args.files[j],
+      return tm_command_fail(as->call, "%s and %s are of one relay, %s: name the newer only", as->args.files[j],
                              as->args.files[i], as->relays[i].name);
+    if (strcmp(as->relays[i].name, as->relays[j].name) == 0)
+      return tm_command_fail(as->call, "%s and %s are of two relays with one name, %s: one has to choose another",
+                             as->args.files[j], as->args.files[i], as->relays[i].name);
   }
   return 0;
 }
@@ -150,8 +151,8 @@ static int choose_keys(const struct assembly *as, const char *path, struct tm_re
   if (tm_relay_key(relay, first) == NULL)
     return tm_command_fail(as->call,
                            "%s: relay %s has keys for epochs %" PRIu64 " to %" PRIu64 ", but none for epoch %" PRIu64
-                           ", where the document begins: run  tidemill-relay keygen --from %" PRIu64 " --epoch-length %" PRIu32
-                           "  there and take its new descriptor",
+                           ", where the document begins: run  tidemill-relay keygen --from %" PRIu64
+                           " --epoch-length %" PRIu32 "  there and take its new descriptor",
                            path, relay->name, has_first, has_last, first, first, as->draft.params.epoch_s);
   while (relay->n_keys > 0 && relay->keys[0].epoch < first) {
     relay->keys++;
@@ -161,7 +162,9 @@ static int choose_keys(const struct assembly *as, const char *path, struct tm_re
     relay->n_keys--;
   for (uint64_t epoch = first + 1; epoch <= last; epoch++)
     if (tm_relay_key(relay, epoch) == NULL) {
-      fprintf(stderr, "%s: warning: relay %s has no key for epoch %" PRIu64 "; clients cannot use it then (the document is valid to epoch %" PRIu64 ")\n",
+      fprintf(stderr,
+              "%s: warning: relay %s has no key for epoch %" PRIu64
+              "; clients cannot use it then (the document is valid to epoch %" PRIu64 ")\n",
               as->call->argv[0], relay->name, epoch, last);
       return 0;
     }
@@ -192,7 +195,8 @@ static int finish(struct assembly *as)
   int failed;
 
   if (err != TM_OK)
-    return tm_command_fail(as->call, "the document would be refused: %s", fault.what[0] != '\0' ? fault.what : tm_strerror(err));
+    return tm_command_fail(as->call, "the document would be refused: %s",
+                           fault.what[0] != '\0' ? fault.what : tm_strerror(err));
   failed = tm_authority_write(as->call, as->args.out, 0644, text, len);
   free(text);
   return failed;
@@ -200,7 +204,8 @@ static int finish(struct assembly *as)
 
 static int run(struct assembly *as)
 {
-  int failed = tm_authority_read_params(as->call, as->args.params, as->args.settings, as->args.n_settings, &as->draft.params);
+  int failed = tm_authority_read_params(as->call, as->args.params, as->args.settings, as->args.n_settings,
+                                        &as->draft.params);
 
   if (failed)
     return failed;

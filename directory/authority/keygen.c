@@ -46,7 +46,8 @@ static error_t on_option(int key, char *arg, struct argp_state *state)
   case 'n':
     a->name = arg;
     if (!name_is_good(arg))
-      argp_error(state, "--name: use 1 to %d letters, digits, '.', '_' and '-', first a letter or digit", TM_NOTE_NAME_MAX);
+      argp_error(state, "--name: use 1 to %d letters, digits, '.', '_' and '-', and begin with none of '.' and '-'",
+                 TM_NOTE_NAME_MAX);
     return 0;
   case 'o':
     a->out = arg;
@@ -68,11 +69,14 @@ static int refuse_existing(const struct tm_command_call *call, const char *path)
   struct stat st;
 
   if (lstat(path, &st) == 0)
-    return tm_command_fail(call, "%s is already there: keep it, or move it away first; a lost key means a new trust file for everybody", path);
+    return tm_command_fail(
+        call, "%s is already there: keep it, or move it away first; a lost key means a new trust file for everybody",
+        path);
   return 0;
 }
 
-static int write_keys(const struct tm_command_call *call, const struct arguments *a, const struct tm_note_signer *signer)
+static int write_keys(const struct tm_command_call *call, const struct arguments *a,
+                      const struct tm_note_signer *signer)
 {
   char path[2][FILE_NAME_MAX];
   char secret[TM_NOTE_SIGNER_LEN + 1];

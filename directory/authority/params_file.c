@@ -54,7 +54,8 @@ static int set(const struct tm_command_call *call, const char *where, struct tm_
     const char *near = tm_suggest(word, param_name, NULL);
     if (near != NULL)
       return tm_command_fail(call, "%s: there is no parameter \"%s\"; did you mean %s?", where, word, near);
-    return tm_command_fail(call, "%s: there is no parameter \"%s\"; \"tidemill-authority params\" prints them all", where, word);
+    return tm_command_fail(call, "%s: there is no parameter \"%s\"; \"tidemill-authority params\" prints them all",
+                           where, word);
   }
   if (tm_params_set(params, *index, value) == TM_OK)
     return 0;
@@ -95,8 +96,9 @@ static int read_lines(struct params_file *f, const char *text, size_t len)
   }
   for (size_t i = 0; i < tm_params_count() && !failed; i++)
     if (!f->seen[i])
-      failed = tm_command_fail(f->call, "%s: %s is missing: add a line for it (\"tidemill-authority params\" prints them all)", f->path,
-                               tm_params_at(i)->name);
+      failed = tm_command_fail(f->call,
+                               "%s: %s is missing: add a line for it (\"tidemill-authority params\" prints them all)",
+                               f->path, tm_params_at(i)->name);
   return failed;
 }
 

@@ -64,10 +64,12 @@ static int read_key(const struct tm_command_call *call, const char *path, struct
   err = tm_note_signer_parse(signer, text, len > 0 && text[len - 1] == '\n' ? len - 1 : len);
   tm_file_free((uint8_t *)text, len);
   if (err != TM_OK)
-    return tm_command_fail(call, "%s: this is no secret key of an authority: name the .key file that keygen made", path);
+    return tm_command_fail(call, "%s: this is no secret key of an authority: name the .key file that keygen made",
+                           path);
   if (stat(path, &st) == 0 && (st.st_mode & 077) != 0) {
     sodium_memzero(signer, sizeof *signer);
-    return tm_command_fail(call, "%s: others can read this secret: run  chmod 600 %s  and think about who may have", path, path);
+    return tm_command_fail(call, "%s: others can read this secret: run  chmod 600 %s  and think about who may have",
+                           path, path);
   }
   return 0;
 }

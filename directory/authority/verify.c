@@ -71,7 +71,8 @@ static int read_trust(const struct tm_command_call *call, const char *path, stru
   case TM_E_TOO_BIG:
     return tm_command_fail(call, "%s: more than %d authorities", path, TM_DOCUMENT_AUTHORITIES_MAX);
   case TM_E_SYNTAX:
-    return tm_command_fail(call, "%s: a line is no verifier key: each looks like name+0123abcd+AbCd..., from a .vkey file", path);
+    return tm_command_fail(
+        call, "%s: a line is no verifier key: each looks like name+0123abcd+AbCd..., from a .vkey file", path);
   default:
     return tm_command_fail(call, "%s: %s", path, tm_strerror(err));
   }
@@ -98,8 +99,11 @@ static void print_signers(const struct tm_trust *trust, const char *bytes, size_
     uint32_t signers;
     size_t end;
     int err = tm_note_open(bytes, len, &keys[i], 1, &end, &signers);
-    const char *word = err == TM_E_SIGNATURE ? "BAD SIGNATURE" : err == TM_OK && signers == 1 ? "signed" : "did not sign";
-    good += err == TM_OK && signers == 1;
+    bool well = err == TM_OK && signers == 1;
+    const char *word = well ? "signed" : "did not sign";
+    if (err == TM_E_SIGNATURE)
+      word = "BAD SIGNATURE";
+    good += well;
     printf("  %s: %s\n", keys[i].name, word);
   }
   printf("good signatures: %zu of %zu authorities; needed: %zu\n", good, tm_trust_count(trust), tm_trust_needed(trust));
@@ -120,10 +124,10 @@ static void print_summary(const struct tm_document *doc)
     stores += (doc->relays[i].roles & TM_ROLE_STORE) != 0;
     mixes[doc->relays[i].layer]++;
   }
-  printf("network: %s\nvalid: %s to %s\nepoch: %" PRIu64 ", %" PRIu32 " seconds each\n", doc->network, from, until, doc->epoch,
-         doc->params.epoch_s);
-  printf("relays: %zu (entries %zu, mixes %zu + %zu + %zu, stores %zu), %zu mix keys\n", doc->n_relays, entries, mixes[1], mixes[2],
-         mixes[3], stores, doc->n_keys);
+  printf("network: %s\nvalid: %s to %s\nepoch: %" PRIu64 ", %" PRIu32 " seconds each\n", doc->network, from, until,
+         doc->epoch, doc->params.epoch_s);
+  printf("relays: %zu (entries %zu, mixes %zu + %zu + %zu, stores %zu), %zu mix keys\n", doc->n_relays, entries,
+         mixes[1], mixes[2], mixes[3], stores, doc->n_keys);
 }
 
 /* Prints what the text says, and its first fault if it has one, so that a refusal can be understood. */
@@ -137,7 +141,9 @@ static int look_inside(const struct tm_command_call *call, const char *path, con
 
   if (err != TM_OK)
     return tm_command_fail(call, "%s: no signed document: %s", path,
-                           err == TM_E_TOO_BIG ? "too many signature lines" : "signature lines are due behind the text and a blank line; has anybody signed it?");
+                           err == TM_E_TOO_BIG
+                               ? "too many signature lines"
+                               : "signature lines are due behind the text and a blank line; has anybody signed it?");
   err = tm_document_parse(&doc, bytes, text_len, &fault);
   if (err != TM_OK)
     return tm_authority_fault(call, path, err, &fault);
@@ -153,7 +159,8 @@ static int judge(const struct tm_command_call *call, const char *path, int err)
     printf("accepted\n");
     return TM_EXIT_OK;
   case TM_E_SIGNATURE:
-    return tm_command_fail(call, "%s: refused: not enough good signatures, or a bad one: have authorities sign this very text", path);
+    return tm_command_fail(
+        call, "%s: refused: not enough good signatures, or a bad one: have authorities sign this very text", path);
   case TM_E_EXPIRED:
     return tm_command_fail(call, "%s: refused: expired: assemble and sign a new one, or set the clock", path);
   case TM_E_NOT_YET:
@@ -163,8 +170,8 @@ static int judge(const struct tm_command_call *call, const char *path, int err)
   }
 }
 
-static int verify(const struct tm_command_call *call, const struct arguments *a, const struct tm_trust *trust, const char *bytes,
-                  size_t len)
+static int verify(const struct tm_command_call *call, const struct arguments *a, const struct tm_trust *trust,
+                  const char *bytes, size_t len)
 {
   uint64_t now = a->at != 0 ? a->at : tm_clock_wall_ms(&tm_clock_system) / 1000;
   struct tm_document *doc;

@@ -1,4 +1,7 @@
-/* Configuration files: whatever they hold, the loader answers with values in range or with complaints, and leaks nothing. */
+/*
+ * Configuration files: whatever they hold, the loader answers with values in range or with complaints, and leaks
+ * nothing.
+ */
 #include "config.h"
 
 #include <stddef.h>
@@ -24,15 +27,20 @@ static const char *const levels[] = {"error", "warn", "info", NULL};
 static const char *const roles[] = {"entry", "mix", "store", NULL};
 
 static const struct tm_option options[] = {
-  {.name = "name", .kind = TM_OPTION_STRING, TM_OPTION_AT(struct values, name), .min = 1, .max = 31, .example = "x", .help = "."},
+  {.name = "name", .kind = TM_OPTION_STRING, TM_OPTION_AT(struct values, name), .min = 1, .max = 31, .example = "x",
+   .help = "."},
   {.name = "state-dir", .kind = TM_OPTION_PATH, TM_OPTION_AT(struct values, dir), .fallback = "state", .help = "."},
   {.name = "listen", .kind = TM_OPTION_ADDRESS, TM_OPTION_AT(struct values, listen), .help = "."},
-  {.name = "workers", .kind = TM_OPTION_INTEGER, TM_OPTION_AT(struct values, workers), .min = 1, .max = 64, .fallback = "2",
+  {.name = "workers", .kind = TM_OPTION_INTEGER, TM_OPTION_AT(struct values, workers), .min = 1, .max = 64,
+   .fallback = "2",
    .help = "."},
-  {.name = "big", .kind = TM_OPTION_INTEGER, TM_OPTION_AT(struct values, big), .max = UINT64_MAX, .fallback = "9", .help = "."},
-  {.name = "log-level", .kind = TM_OPTION_CHOICE, TM_OPTION_AT(struct values, level), .choices = levels, .fallback = "info",
+  {.name = "big", .kind = TM_OPTION_INTEGER, TM_OPTION_AT(struct values, big), .max = UINT64_MAX, .fallback = "9",
    .help = "."},
-  {.name = "roles", .kind = TM_OPTION_CHOICES, TM_OPTION_AT(struct values, roles), .choices = roles, .fallback = "{mix}",
+  {.name = "log-level", .kind = TM_OPTION_CHOICE, TM_OPTION_AT(struct values, level), .choices = levels,
+   .fallback = "info",
+   .help = "."},
+  {.name = "roles", .kind = TM_OPTION_CHOICES, TM_OPTION_AT(struct values, roles), .choices = roles,
+   .fallback = "{mix}",
    .help = "."},
   {.name = "fast", .kind = TM_OPTION_BOOLEAN, TM_OPTION_AT(struct values, fast), .fallback = "no", .help = "."},
 };

@@ -37,6 +37,10 @@ tests_fuzz_fuzz_link_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS) $(OPENSSL_CFLAGS)
 tests_fuzz_fuzz_link_LDFLAGS = $(FUZZLDFLAGS)
 tests_fuzz_fuzz_link_LDADD = liblink.la $(FUZZ_LIBS) $(EVENT_LIBS) $(OPENSSL_LIBS)
 
+include tests/fuzz/box.mk
+include tests/fuzz/directory.mk
+include tests/fuzz/command.mk
+
 # make fuzz FUZZ_SECONDS=N: each target for so long (needs --enable-fuzzing).
 FUZZ_SECONDS = 10
 .PHONY: fuzz

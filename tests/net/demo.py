@@ -132,12 +132,6 @@ def talk(network, screen, alice, bob):
     screen.step("Bob answers", answer)
 
 
-def settle(network):
-    """Waits until the counters file of each relay is newer than now, so that it shows the end."""
-    now = time.time()
-    net.wait_for("fresh counters", lambda: all(r.counters_file.stat().st_mtime > now for r in network.relays.values()), 10)
-
-
 def show_counters(network):
     print("\n  What each relay could see, from its own counters. All cells have one size; a relay knows the link")
     print("  that a packet came by and the one it left by, never the two ends.\n")
@@ -172,32 +166,17 @@ def show_commands(network, env):
 
     . {shlex.quote(str(env))}
     $TIDEMILL --state $ALICE send bob "Something of my own"
-    $TIDEMILL --state $BOB read
-    $TIDEMILL --state $BOB send alice --file README.md
+    $TIDEMILL --state $BOB read --follow
+    $TIDEMILL --state $BOB send alice --file {shlex.quote(str(net.TOP / 'README.md'))}
     $TIDEMILL --state $ALICE read --follow
     $TIDEMILL --state $ALICE status
 """, flush=True)
 
 
-def has_client(network):
-    try:
-        network.program("tidemill")
-        return True
-    except net.NetworkError:
-        return False
-
-
-def without_client():
-    print("\n  This version has no client program yet (README.md, \"What is missing\"): the network is real, but nobody uses it.")
-
-
 def demo(network, screen):
     start_network(network, screen)
-    if has_client(network):
-        talk(network, screen, *pair_people(network, screen))
-    else:
-        without_client()
-    settle(network)
+    talk(network, screen, *pair_people(network, screen))
+    network.settle()
     return show_counters(network)
 
 
@@ -205,12 +184,8 @@ def stay(network, screen):
     start_network(network, screen)
     env = network.dir / "env"
     write_env(network, env)
-    if has_client(network):
-        pair_people(network, screen)
-        show_commands(network, env)
-    else:
-        without_client()
-        print("  It is up until Ctrl-C.", flush=True)
+    pair_people(network, screen)
+    show_commands(network, env)
     while True:
         time.sleep(1)
         for relay in network.relays.values():

@@ -2,6 +2,7 @@
 
 Everything it starts listens on 127.0.0.1, on ports that were free, and ends with it. Standard library only.
 """
+import contextlib
 import ctypes
 import json
 import os
@@ -19,6 +20,8 @@ LAYOUT = [("entry1", "entry", 0), ("entry2", "entry", 0),
 LAYERS = 3
 # Instrumented programs are several times slower; waits stretch with this.
 PATIENCE = float(os.environ.get("TIDEMILL_TEST_PATIENCE", "1"))
+# What a sanitizer writes when it has found something.
+FINDINGS = ("AddressSanitizer", "ThreadSanitizer", "LeakSanitizer", "runtime error:")
 
 
 class NetworkError(Exception):
@@ -42,6 +45,20 @@ def free_ports(n):
     return ports
 
 
+def tail_of(path, lines):
+    try:
+        return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
+    except OSError:
+        return ""
+
+
+def finding_in(path):
+    """What a sanitizer has said in that log, from its first line on; None: nothing."""
+    text = path.read_text(errors="replace") if path.exists() else ""
+    at = min((text.find(word) for word in FINDINGS if word in text), default=-1)
+    return None if at < 0 else text[text.rfind("\n", 0, at) + 1:][:6000]
+
+
 def wait_for(what, test, seconds=20, every=0.05):
     """Returns what test returns once that is true; NetworkError after some seconds."""
     end = time.monotonic() + seconds * PATIENCE
@@ -62,6 +79,7 @@ class Relay:
         self.counters_file = self.dir / "counters.json"
         self.log = self.dir / "log"
         self.process = None
+        self.wanted = False  # it should be running now
 
     def write_config(self, **extra):
         self.dir.mkdir(mode=0o700, exist_ok=True)
@@ -79,6 +97,7 @@ class Relay:
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen([self.network.program("tidemill-relay"), "-c", self.config, "run"],
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=die_with_parent)
+        self.wanted = True
 
     def alive(self):
         return self.process is not None and self.process.poll() is None
@@ -95,18 +114,24 @@ class Relay:
         return self.counters() is not None
 
     def tail(self, lines=8):
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+        return tail_of(self.log, lines)
 
     def kill(self):
+        self.wanted = False
         if self.process is not None:
             self.process.kill()
             self.process.wait()
 
+    def tell_to_stop(self):
+        if self.wanted and self.alive():
+            self.process.terminate()
+        self.wanted = False
+
     def stop(self, seconds=20):
-        """SIGTERM, and waits; returns the exit code, or None if it had to be killed."""
+        """SIGTERM, once, and waits; returns the exit code, or None if it had to be killed."""
+        self.tell_to_stop()
         if not self.alive():
             return None if self.process is None else self.process.returncode
-        self.process.terminate()
         try:
             return self.process.wait(seconds * PATIENCE)
         except subprocess.TimeoutExpired:
@@ -115,10 +140,14 @@ class Relay:
 
 
 class Client:
+    """One person's state directory, and the commands on it. Without start() a daemon comes when a command needs it."""
+
     def __init__(self, network, name):
         self.network, self.name = network, name
         self.state = network.dir / name
         self.program = network.program("tidemill")
+        self.log = network.dir / f"{name}.log"  # of a daemon of ours
+        self.process = None
 
     def command(self, *args):
         return [str(self.program), "--state", str(self.state), *map(str, args)]
@@ -135,6 +164,36 @@ class Client:
     def init(self):
         self.run("init", "--authorities", self.network.trust, "--document", self.network.document, "--no-passphrase")
 
+    # ---- the daemon, as a child of ours that ends with us ----
+    def start(self):
+        before = self.log.stat().st_size if self.log.exists() else 0
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(self.command("daemon", "--foreground"), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            preexec_fn=die_with_parent)
+
+        def ready():
+            if self.process.poll() is not None:
+                raise NetworkError(f"{self.name}'s daemon ended by itself; it said:\n{tail_of(self.log, 8)}")
+            return b"Ready." in self.log.read_bytes()[before:]
+        wait_for(f"{self.name}'s daemon", ready)
+
+    def kill(self):
+        """As a crash would: no farewell. Only for a daemon of ours."""
+        self.process.kill()
+        self.process.wait()
+        self.process = None
+
+    def stop(self):
+        if self.state.exists():
+            subprocess.run(self.command("stop"), capture_output=True, timeout=60 * PATIENCE)
+        if self.process is not None:
+            try:
+                self.process.wait(30 * PATIENCE)
+            except subprocess.TimeoutExpired:
+                self.kill()
+        self.process = None
+
+    # ---- what a person sees ----
     def contact(self, name):
         contacts = self.json("contacts")["contacts"]
         return next((c for c in contacts if c["name"] == name), None)
@@ -143,9 +202,30 @@ class Client:
         found = self.contact(name)
         return found is not None and found["state"] == "ready"
 
-    def stop(self):
-        if self.state.exists():
-            subprocess.run(self.command("stop"), capture_output=True, timeout=30 * PATIENCE)
+    def messages(self):
+        """All that were ever received, in the order in which they came."""
+        return self.json("read", "--all")["messages"]
+
+    def texts(self, sender):
+        return [m["text"] for m in self.messages() if m["from"] == sender and m["kind"] == "text"]
+
+    def send(self, to, text):
+        """Returns once the stores have it."""
+        self.run("send", to, text, timeout=120)
+
+    def status(self):
+        return self.json("status")
+
+    def report(self):
+        logs = "\n".join(filter(None, (tail_of(self.log, 12), tail_of(self.state / "daemon.log", 12))))
+        try:
+            status = self.run("status", timeout=10, check=False).stdout if self.process is not None else "(no daemon of ours)\n"
+        except subprocess.SubprocessError as error:
+            status = f"{error}\n"
+        return f"---- {self.name}\n{status}{logs}"
+
+
+NETWORKS = []  # all that were made, for what looks at them after each test
 
 
 def dials(a, b):
@@ -166,6 +246,8 @@ class Network:
         ports = free_ports(len(layout))
         self.relays = {name: Relay(self, name, role, layer, port) for (name, role, layer), port in zip(layout, ports)}
         self.clients = []
+        self.started = False
+        NETWORKS.append(self)
 
     def program(self, name):
         for folder in (self.programs, self.programs / "bin", self.programs / "sbin"):
@@ -212,6 +294,7 @@ class Network:
         made.rename(path)
 
     def start(self):
+        self.started = True
         for relay in self.relays.values():
             relay.start()
         for relay in self.relays.values():
@@ -248,17 +331,94 @@ class Network:
                 bad[name] = c
         return bad
 
+    def settle(self):
+        """Waits until each relay's counters file is newer than now, and returns the counters."""
+        now = time.time()
+
+        def fresh():
+            return all(r.counters_file.exists() and r.counters_file.stat().st_mtime > now for r in self.relays.values() if r.alive())
+        wait_for("fresh counters", fresh)
+        return self.counters()
+
+    def quiet(self):
+        """Waits until nothing moves any more, with all clients stopped, and returns the counters."""
+        def still():
+            before, after = self.settle(), self.settle()
+            return after if before == after and not any(c["held"] for c in after.values()) else None
+        return wait_for("the network to become quiet", still, 60, 0)
+
+    def problems(self):
+        """What is wrong with the network, whatever a scenario is about; empty if nothing is."""
+        found = [f"relay {r.name} has ended by itself" for r in self.relays.values() if r.wanted and not r.alive()]
+        for log in [r.log for r in self.relays.values()] + [p for c in self.clients for p in (c.log, c.state / "daemon.log")]:
+            said = finding_in(log)
+            if said:
+                found.append(f"{log}: {said}")
+        found += [f"the accounting of {name} does not balance: {json.dumps(c)}" for name, c in self.unbalanced().items()]
+        return found
+
+    def report(self):
+        """The ends of all logs and the counters, to be shown when a scenario fails."""
+        parts = [client.report() for client in self.clients]
+        for relay in self.relays.values():
+            c = relay.counters()
+            drops = {k: v for k, v in c["drop"].items() if v} if c else None
+            short = {k: c[k] for k in ("in", "out", "held", "links", "balanced")} if c else None
+            parts.append(f"---- {relay.name}{'' if relay.alive() else ' (not running)'} {short} drops {drops}\n{relay.tail(4)}")
+        return "\n".join(parts)
+
     def stop(self):
+        """Ends everything; returns what did not end as it should."""
+        found = []
         for client in self.clients:
             try:
                 client.stop()
-            except (OSError, subprocess.SubprocessError):
-                pass
-        for relay in self.relays.values():
-            if relay.alive():
-                relay.process.terminate()
-        for relay in self.relays.values():
-            relay.stop()
+            except (OSError, subprocess.SubprocessError) as error:
+                found.append(f"{client.name}'s daemon: {error}")
+        ending = [relay for relay in self.relays.values() if relay.alive()]
+        for relay in ending:
+            relay.tell_to_stop()
+        for relay in ending:
+            code = relay.stop()
+            if code != 0:
+                found.append(f"relay {relay.name}, told to stop, ended with {code}")
+        found += self.problems()
+        if self in NETWORKS:
+            NETWORKS.remove(self)
+        return found
+
+
+def lost_between(before, after):
+    """Packets that left one layer of relays and did not come to the next, by counters of two quiet moments: a list of
+    (from, to, how many), empty if none is missing. Entries and stores are the layer 0; what comes to entries from clients can't be
+    told from the rest, so the way from the last layer back to them is not compared."""
+    def sent_and_received(layer):
+        names = [name for name, role, n in LAYOUT if n == layer]
+        def growth(way):
+            return sum(after[n][way]["link"] - before[n][way]["link"] for n in names)
+        return growth("out"), growth("in")
+    flows = [sent_and_received(layer) for layer in range(LAYERS + 1)]
+    return [(n, n + 1, flows[n][0] - flows[n + 1][1]) for n in range(LAYERS) if flows[n][0] != flows[n + 1][1]]
+
+
+@contextlib.contextmanager
+def running(directory, programs, params=None, people=(), **kw):
+    """A network that runs, with clients of these names, until the end of the block; then all of it must have ended well."""
+    network = Network(directory, programs, params, **kw)
+    try:
+        network.make_authorities()
+        network.make_relays()
+        network.make_document(signers=3)
+        network.start()
+        for name in people:
+            network.client(name).start()
+        yield network
+    except BaseException:
+        network.stop()
+        raise
+    found = network.stop()
+    if found:
+        raise NetworkError("\n".join(found))
 
 
 def pair(a, b, name_of_b="bob", name_of_a="alice", seconds=60):

@@ -1,7 +1,7 @@
 """The cases of tests/vectors/link.json."""
 import link
 from errors import refusal
-from primitives import be
+from primitives import be, change
 
 
 def make(rand):
@@ -32,10 +32,6 @@ def make(rand):
     certificates = [dict(zip(("seed", "identity", "certificate"), (seed, *link.certificate(seed)))) for seed in seeds]
     return {"specification": "doc/spec/link.md", "certificates": certificates, "cells": cells,
             "refused": refused(good, digest, data)}
-
-
-def change(cell, offset, value):
-    return cell[:offset] + value + cell[offset + len(value):]
 
 
 def refused(good, digest, data):

@@ -6,11 +6,16 @@ import json
 import pathlib
 import sys
 
+import box_vectors
+import directory_vectors
 import link_vectors
+import pairing_vectors
 import sphinx_vectors
 
 VECTORS = pathlib.Path(__file__).resolve().parent.parent / "vectors"
-FILES = {"sphinx.json": sphinx_vectors.make, "link.json": link_vectors.make}
+FILES = {"sphinx.json": sphinx_vectors.make, "link.json": link_vectors.make,
+         "directory.json": directory_vectors.make, "box.json": box_vectors.make,
+         "pairing.json": pairing_vectors.make}
 
 
 def rand(label, n):

@@ -2,6 +2,7 @@
 
 Written from the specification for reading, not for use: nothing here takes constant time.
 """
+import functools
 import hashlib
 
 P = 2**255 - 19
@@ -26,6 +27,12 @@ def from_le(b):
 
 def be(n, length):
     return n.to_bytes(length, "big")
+
+
+def change(data, offset, value=None):
+    """The bytes from offset on replaced; without a value the lowest bit flipped."""
+    value = bytes([data[offset] ^ 1]) if value is None else value
+    return data[:offset] + value + data[offset + len(value):]
 
 
 # --- hashes ---
@@ -102,13 +109,23 @@ def ed_add(a, b):
     return ((x1 * y2 + x2 * y1) * pow(1 + t, -1, P) % P, (y1 * y2 + x1 * x2) * pow(1 - t, -1, P) % P)
 
 
+def _add_extended(a, b):
+    """The same sum in the coordinates X : Y : Z : T of Hisil and others (2008), without a division."""
+    (x1, y1, z1, t1), (x2, y2, z2, t2) = a, b
+    c, d, e, f = (y1 - x1) * (y2 - x2), (y1 + x1) * (y2 + x2), 2 * D * t1 * t2 % P, 2 * z1 * z2
+    g, h, i, j = d - c, f - e, f + e, d + c
+    return g * h % P, i * j % P, h * i % P, g * j % P
+
+
 def ed_mul(k, point):
-    out = IDENTITY
+    x, y = point
+    out, base = (0, 1, 1, 0), (x, y, 1, x * y % P)
     for bit in reversed(range(k.bit_length())):
-        out = ed_add(out, out)
+        out = _add_extended(out, out)
         if k >> bit & 1:
-            out = ed_add(out, point)
-    return out
+            out = _add_extended(out, base)
+    inverse = pow(out[2], -1, P)
+    return out[0] * inverse % P, out[1] * inverse % P
 
 
 def ed_encode(point):
@@ -129,6 +146,7 @@ def ed_decode(b):
     return (P - x if x & 1 != sign else x, y)
 
 
+@functools.lru_cache(maxsize=None)
 def is_valid_point(b):
     """Canonical, on the curve, of prime order: what crypto_core_ed25519_is_valid_point promises."""
     point = ed_decode(b) if len(b) == 32 else None

@@ -6,7 +6,12 @@ import sys
 import nacl.bindings as sodium
 import pytest
 
+import box
+import box_vectors
+import directory
 import make_vectors
+import pairing
+import pairing_vectors
 import primitives as p
 import sphinx as s
 
@@ -121,6 +126,85 @@ def test_path_length_does_not_show():
             plain = p.xor(packet[32:297] + bytes(53), p.stream(seen.keys.stream_key, s.STREAM_LEN))
             packet, _ = s.process_body(seen)
         assert bytes(8) not in plain[5:265]
+
+
+def test_signed_note_known_answer():
+    """The example key of Go's note package, as doc/spec/directory.md gives it, and its well-known note."""
+    signer = "PRIVATE+KEY+PeterNeumann+c74f20a3+AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz"
+    verifier = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
+    text = b"If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n"
+    line = ("— PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZ"
+            "InNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n")
+    seed = directory.b64_decode(signer.split("+", 4)[4])[1:]
+    assert directory.signer_text("PeterNeumann", seed) == signer
+    assert directory.parse_key(verifier).text() == verifier == directory.key_of_seed("PeterNeumann", seed).text()
+    note = directory.sign_note(text, "PeterNeumann", seed)
+    assert note == text + b"\n" + line.encode()
+    assert directory.open_note(note, [directory.parse_key(verifier)])[1]
+
+
+def test_signatures_needed_are_more_than_two_thirds():
+    assert [directory.needed(n) for n in range(1, 8)] == [1, 2, 3, 3, 4, 5, 5]
+    for n in range(1, 33):
+        assert 3 * directory.needed(n) > 2 * n >= 3 * (directory.needed(n) - 1)
+
+
+def in_specification(name, values):
+    text = (make_vectors.VECTORS.parent.parent / "doc" / "spec" / name).read_text()
+    joined = text.replace("\n               ", "")   # a signature takes two lines
+    return [value for value in values if value not in joined]
+
+
+def test_known_answers_of_boxes():
+    """Every value that section 16 gives."""
+    sequence = box_vectors.sequences(make_vectors.rand)[0]
+    sealed = box_vectors.boxes(make_vectors.rand)[0]
+    values = [sequence[key].hex() for key in ("a", "A", "prefix")] + [sequence["indices"][0]["chain"].hex()]
+    values += [sequence["indices"][2][key].hex() for key in ("chain", "h", "id", "key")]
+    values += [hashlib.blake2b(sealed["box"], digest_size=32).hexdigest(), sealed["signature"].hex()]
+    assert in_specification("boxes.md", values) == []
+    chosen = box_vectors.store_cases(make_vectors.rand)[0]
+    order = sorted(range(4), key=lambda i: chosen["ranks"][i], reverse=True)
+    assert [chosen["identities"][i][0] for i in order] == [1, 3, 4, 2]
+    assert chosen["stores"] == [chosen["identities"][i] for i in order[:2]]
+
+
+def test_known_answers_of_pairing():
+    case = pairing_vectors.exchange_cases(make_vectors.rand)[0]
+    values = [case[key].hex() for key in ("I", "A", "D", "offer_key", "confirm_key", "safety")] + [case["number"]]
+    values += [hashlib.blake2b(box.fill(case[key]), digest_size=32).hexdigest() for key in ("offer", "confirm")]
+    values += [pairing.make_code(range(26)), pairing.make_code([0] * 26)]
+    values += [pairing.meeting(case["secret"].encode(), d, 1000).id().hex() for d in (1, 2)]
+    assert in_specification("pairing.md", values) == []
+
+
+def test_box_signatures_are_ed25519():
+    """libsodium verifies them under the id, and its multiplication gives the same points."""
+    for case in box_vectors.boxes(make_vectors.rand)[:3]:
+        m = b"tidemill.signed1" + case["box"]
+        assert sodium.crypto_sign_open(case["signature"] + m, case["id"]) == m
+        assert case["signature"][:32] == sodium.crypto_scalarmult_ed25519_base_noclamp(case["r"])
+        place = box.reader(case["capability"])
+        assert sodium.crypto_scalarmult_ed25519_noclamp(p.le(place.blinding()), place.point) == case["id"]
+
+
+def test_every_mistyped_symbol_and_every_exchange_shows():
+    symbols = [x % 32 for x in rng.randbytes(26)]
+    symbols += pairing.checksum(symbols)
+    good = lambda s: pairing.checksum(s[:26]) == s[26:]
+    assert good(symbols)
+    for i in range(30):
+        for change in range(1, 32):
+            assert not good(symbols[:i] + [symbols[i] ^ change] + symbols[i + 1:])
+        for j in range(i):
+            swapped = list(symbols)
+            swapped[i], swapped[j] = swapped[j], swapped[i]
+            assert swapped == symbols or not good(swapped)
+
+
+def test_generator_polynomial_is_the_one_of_the_specification():
+    assert pairing.generator() == [1, 30, 6, 9, 17]
+    assert pairing.field_mul(2, 16) == 5
 
 
 if __name__ == "__main__":

@@ -5,3 +5,6 @@ include tests/unit/sphinx.mk
 include tests/unit/link.mk
 include tests/unit/vectors.mk
 include tests/unit/box.mk
+include tests/unit/relay.mk
+include tests/unit/engine.mk
+include tests/unit/command.mk

@@ -42,12 +42,15 @@ static const struct tm_option options[] = {
    .example = "mill1", .help = "The name - as it stands in the document."},
   {.name = "state-dir", .kind = TM_OPTION_PATH, TM_OPTION_AT(struct values, dir), .fallback = "state",
    .help = ".keys live here, and 'nothing' else that anybody could want to see from outside of this machine."},
-  {.name = "listen", .kind = TM_OPTION_ADDRESS, TM_OPTION_AT(struct values, listen), .example = "[::1]:4711", .help = "Where."},
-  {.name = "workers", .kind = TM_OPTION_INTEGER, TM_OPTION_AT(struct values, workers), .min = 1, .max = 64, .unit = "threads",
+  {.name = "listen", .kind = TM_OPTION_ADDRESS, TM_OPTION_AT(struct values, listen), .example = "[::1]:4711",
+   .help = "Where."},
+  {.name = "workers", .kind = TM_OPTION_INTEGER, TM_OPTION_AT(struct values, workers), .min = 1, .max = 64,
+   .unit = "threads",
    .fallback = "2", .help = "How many."},
   {.name = "big", .kind = TM_OPTION_INTEGER, TM_OPTION_AT(struct values, big), .min = 0, .max = UINT64_MAX,
    .fallback = "18446744073709551615", .help = "Big."},
-  {.name = "log-level", .kind = TM_OPTION_CHOICE, TM_OPTION_AT(struct values, level), .choices = levels, .fallback = "info",
+  {.name = "log-level", .kind = TM_OPTION_CHOICE, TM_OPTION_AT(struct values, level), .choices = levels,
+   .fallback = "info",
    .help = "How much."},
   {.name = "roles", .kind = TM_OPTION_CHOICES, TM_OPTION_AT(struct values, roles), .choices = roles,
    .fallback = "{mix, store}", .help = "What it does."},
@@ -65,7 +68,8 @@ static void check(const void *values, struct tm_option_place *place)
 }
 
 static const struct tm_option_table table = {
-  .program = "test", .options = options, .n = sizeof options / sizeof options[0], .size = sizeof(struct values), .check = check};
+  .program = "test", .options = options, .n = sizeof options / sizeof options[0], .size = sizeof(struct values),
+  .check = check};
 
 static char *complaints;
 
@@ -131,7 +135,8 @@ static void test_values(void **state)
   struct values v;
 
   (void)state;
-  good("# comment with 'quotes', ${x} and // more\n\nname = \"a # \\\"b\\\\\" # tail\n  state-dir=/var/x\nlisten = \"127.0.0.1:1\"\n"
+  good("# comment with 'quotes', ${x} and // more\n\nname = \"a # \\\"b\\\\\" # tail\n  state-dir=/var/x\n"
+       "listen = \"127.0.0.1:1\"\n"
        "workers = 64\nbig = 0\nlog-level = error\nroles = {entry,\n  store}\nfast = yes",
        &v);
   assert_string_equal(v.name, "a # \"b\\");
@@ -172,7 +177,8 @@ static void test_refused(void **state)
 
 static void test_numbers(void **state)
 {
-  static const char *const wrong[] = {"0", "65", "02", "+2", "-2", "0x2", "2x", "\"2 \"", "\" 2\"", "2.0", "2e0", "\"\"",
+  static const char *const wrong[] = {"0", "65", "02", "+2", "-2", "0x2", "2x", "\"2 \"", "\" 2\"", "2.0", "2e0",
+                                      "\"\"",
                                       "99999999999999999999", "4294967298", "{2}", "two"};
   char text[64];
   struct values v;
@@ -278,6 +284,7 @@ static void test_sample_loads(void **state)
   fclose(f);
   good(sample, &v);
   assert_string_equal(v.name, "mill1");
+  assert_null(v.listen);
   tm_options_free(&table, &v);
   /* Uncommented, the defaults are still the same. */
   for (char *at = sample; (at = strstr(at, "\n#")) != NULL; at++)
@@ -312,11 +319,17 @@ static void test_manual(void **state)
 
 static void test_address(void **state)
 {
-  static const char *const yes[] = {"127.0.0.1:4711", "[::1]:1", "0.0.0.0:65535", "[2001:db8::1]:443", "[::ffff:1.2.3.4]:5"};
-  static const char *const no[] = {"", ":1", "127.0.0.1", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:01",
-                                   "127.0.0.1:+1", "127.0.0.1:1 ", " 127.0.0.1:1", "127.0.0.01:1", "127.1:1", "::1:1", "[::1]1",
-                                   "[::1:1", "[0::1]:1", "[::A]:1", "[::1%lo]:1", "[127.0.0.1]:1", "localhost:1", "[]:1",
-                                   "127.0.0.1:123456", "[fe80:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:00001]:1"};
+  static const char *const yes[] = {"127.0.0.1:4711", "[::1]:1", "0.0.0.0:65535", "[2001:db8::1]:443", "[::ab]:5",
+                                    "[1:0:2:3:4:5:6:7]:8"};
+  static const char *const no[] = {"", ":1", "127.0.0.1", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536",
+                                   "127.0.0.1:01",
+                                   "127.0.0.1:+1", "127.0.0.1:1 ", " 127.0.0.1:1", "127.0.0.01:1", "127.1:1", "::1:1",
+                                   "[::1]1",
+                                   "[::1:1", "[0::1]:1", "[::A]:1", "[::1%lo]:1", "[127.0.0.1]:1", "localhost:1",
+                                   "[]:1",
+                                   "[::ffff:1.2.3.4]:5", "[::ffff:102:304]:5", "[::102:304]:5", "[1::2:3:4:5:6:7]:8",
+                                   "127.0.0.1:123456",
+                                   "[fe80:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:00001]:1"};
 
   (void)state;
   for (size_t i = 0; i < sizeof yes / sizeof yes[0]; i++)
@@ -376,9 +389,13 @@ static error_t on_program(int key, char *arg, struct argp_state *s)
   return 0;
 }
 
-static const struct tm_command commands[] = {{"greet", "--times N", "Greet somebody.", greet}, {"leave", "", "Go.", leave}};
+static const struct tm_command commands[] = {
+  {"greet", "--times N", "Greet somebody.", greet},
+  {"leave", "", "Go.", leave},
+};
 static const struct argp_option program_options[] = {{"verbose", 'v', NULL, 0, "More", 0}, {0}};
-static const struct tm_program program = {.name = "test", .about = "A test.", .options = program_options, .parse = on_program,
+static const struct tm_program program = {.name = "test", .about = "A test.", .options = program_options,
+                                          .parse = on_program,
                                           .commands = commands, .n = 2};
 
 /* Runs the program in a child; returns its exit code, and what it wrote in output. */

@@ -83,9 +83,36 @@ static void test_keys_refused(void **state)
   fixture_signer(0, &signer);
   assert_int_equal(tm_note_key_make(&key, "", signer.pub.key), TM_E_SYNTAX);
   assert_int_equal(tm_note_key_make(&key, "a+b", signer.pub.key), TM_E_SYNTAX);
+  assert_int_equal(tm_note_key_make(&key, "a b", signer.pub.key), TM_E_SYNTAX);
   assert_int_equal(tm_note_key_make(&key, "a\xc3\xa9", signer.pub.key), TM_E_SYNTAX);
-  assert_int_equal(tm_note_key_make(&key, "0123456789012345678901234567890123456789012345678901234567890123", signer.pub.key),
+  assert_int_equal(tm_note_key_make(&key, "0123456789012345678901234567890123456789012345678901234567890123",
+                                    signer.pub.key),
                    TM_E_SYNTAX);
+}
+
+/* Another algorithm's byte, though name, key id and key fit; and a secret key whose id does not fit. */
+static void test_keys_nearly_good(void **state)
+{
+  struct tm_note_signer signer;
+  struct tm_note_key key;
+  uint8_t blob[33];
+  char verifier[TM_NOTE_VERIFIER_LEN];
+  char secret[TM_NOTE_SIGNER_LEN];
+  char *base64;
+
+  (void)state;
+  fixture_signer(0, &signer);
+  tm_note_key_format(&signer.pub, verifier);
+  assert_int_equal(tm_note_key_parse(&key, verifier, strlen(verifier)), TM_OK);
+  blob[0] = 2;
+  memcpy(blob + 1, signer.pub.key, 32);
+  base64 = strrchr(verifier, '\0') - 44;
+  sodium_bin2base64(base64, 45, blob, sizeof blob, sodium_base64_VARIANT_ORIGINAL);
+  assert_int_equal(tm_note_key_parse(&key, verifier, strlen(verifier)), TM_E_SYNTAX);
+  tm_note_signer_format(&signer, secret);
+  assert_int_equal(tm_note_signer_parse(&signer, secret, strlen(secret)), TM_OK);
+  secret[strlen("PRIVATE+KEY+authority-0+")] ^= 1;
+  assert_int_equal(tm_note_signer_parse(&signer, secret, strlen(secret)), TM_E_SYNTAX);
 }
 
 /* Opens a string against authorities 0 to n - 1. */
@@ -152,7 +179,7 @@ static void test_bad_signature(void **state)
   free(note);
 }
 
-/* A known key with a signature that is too short or long does not verify. */
+/* A known key whose good signature has lost or won bytes does not verify. */
 static void test_length_of_signature(void **state)
 {
   static const size_t lengths[] = {1, 63, 65, 96};
@@ -161,10 +188,14 @@ static void test_length_of_signature(void **state)
   char base64[256];
   char note[512];
   uint32_t signers;
+  size_t len;
+  char *good = fixture_sign("text\n", 5, 0, 1, &len);
 
   (void)state;
   fixture_signer(0, &signer);
-  memcpy(blob, signer.pub.id, TM_NOTE_KEY_ID_LEN);
+  assert_int_equal(sodium_base642bin(blob, sizeof blob, strstr(good, "authority-0 ") + 12, 92, NULL, &len, NULL,
+                                     sodium_base64_VARIANT_ORIGINAL), 0);
+  assert_int_equal(len, 68);
   for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
     sodium_bin2base64(base64, sizeof base64, blob, TM_NOTE_KEY_ID_LEN + lengths[i], sodium_base64_VARIANT_ORIGINAL);
     snprintf(note, sizeof note, "text\n\n" DASH "%s %s\n", signer.pub.name, base64);
@@ -173,13 +204,19 @@ static void test_length_of_signature(void **state)
     assert_int_equal(open_with(note, strlen(note), 1, &signers), TM_OK);
     assert_int_equal(signers, 0);
   }
+  /* A known name with another key id is a stranger, too. */
+  good[strlen("text\n\n" DASH "authority-0 ")] ^= 1;
+  assert_int_equal(open_with(good, strlen(good), 1, &signers), TM_OK);
+  assert_int_equal(signers, 0);
+  free(good);
 }
 
 static void test_malformed(void **state)
 {
   static const char *const wrong[] = {
     "", "\n", "\n\n", "text", "text\n", "text\n\n", "\n\n" KNOWN_LINE, "text" KNOWN_LINE, "text\n" KNOWN_LINE,
-    KNOWN_TEXT "\n- PeterNeumann AAAAAAAA\n", KNOWN_TEXT "\n" DASH "PeterNeumann\n", KNOWN_TEXT "\n" DASH "PeterNeumann \n",
+    KNOWN_TEXT "\n- PeterNeumann AAAAAAAA\n", KNOWN_TEXT "\n" DASH "PeterNeumann\n",
+    KNOWN_TEXT "\n" DASH "PeterNeumann \n",
     KNOWN_TEXT "\n" DASH "PeterNeumann AAAAAA==\n", /* id alone */
     KNOWN_TEXT "\n" DASH " AAAAAAAA\n", KNOWN_TEXT "\n" DASH "a+b AAAAAAAA\n", KNOWN_TEXT "\n" DASH "a AAAAAAAA \n",
     KNOWN_TEXT "\n" DASH "a  AAAAAAAA\n", KNOWN_TEXT "\n" DASH "a AAAAAAA\n", KNOWN_TEXT "\n" DASH "a AAAAAAAA\r\n",
@@ -261,7 +298,8 @@ static void test_next(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_known_answer), cmocka_unit_test(test_keys_refused),   cmocka_unit_test(test_signers),
+    cmocka_unit_test(test_known_answer), cmocka_unit_test(test_keys_refused),   cmocka_unit_test(test_keys_nearly_good),
+    cmocka_unit_test(test_signers),
     cmocka_unit_test(test_bad_signature), cmocka_unit_test(test_length_of_signature), cmocka_unit_test(test_malformed),
     cmocka_unit_test(test_too_many_lines), cmocka_unit_test(test_sign_refuses), cmocka_unit_test(test_next),
   };

@@ -146,6 +146,34 @@ static void test_layout(void **state)
   assert_true(sodium_is_zero(acceptor.text + CONFIRM_LEN, TM_BOX_TEXT_LEN - CONFIRM_LEN));
 }
 
+/* The specification's schedule, by hand. */
+static void test_key_schedule(void **state)
+{
+  struct side inviter = make_side(1), acceptor = make_side(2);
+  uint8_t m[96], keys[64], safety[32], capability[TM_BOX_CAPABILITY_LEN];
+
+  (void)state;
+  pair(&inviter, &acceptor);
+  memcpy(m, inviter.public_key, 32);
+  memcpy(m + 32, acceptor.public_key, 32);
+  assert_int_equal(crypto_scalarmult(m + 64, inviter.secret, acceptor.public_key), 0);
+  assert_int_equal(crypto_generichash_blake2b_salt_personal(keys, sizeof keys, m, sizeof m, code, sizeof code, NULL,
+                                                            (const uint8_t *)"tidemill.pairing"),
+                   0);
+  assert_int_equal(crypto_generichash_blake2b_salt_personal(safety, sizeof safety, m, sizeof m, code, sizeof code, NULL,
+                                                            (const uint8_t *)"tidemill.safety1"),
+                   0);
+  assert_memory_equal(inviter.safety, safety, sizeof safety);
+  assert_int_equal(crypto_aead_xchacha20poly1305_ietf_decrypt(capability, NULL, NULL, inviter.text + 57, OFFER_LEN - 57,
+                                                              NULL, 0, inviter.text + 33, keys),
+                   0);
+  assert_memory_equal(capability, inviter.capability, sizeof capability);
+  assert_int_equal(crypto_aead_xchacha20poly1305_ietf_decrypt(capability, NULL, NULL, acceptor.text + 25,
+                                                              CONFIRM_LEN - 25, NULL, 0, acceptor.text + 1, keys + 32),
+                   0);
+  assert_memory_equal(capability, acceptor.capability, sizeof capability);
+}
+
 /* ---- third parties ---- */
 
 /* Knows code and all three texts, but no ephemeral secret: whatever secret it tries, nothing opens. */
@@ -374,8 +402,9 @@ static void test_types(void **state)
 
 static void test_meeting(void **state)
 {
-  struct tm_box_writer inviter[4], acceptor[4];
+  struct tm_box_writer inviter[4], acceptor[4], by_hand;
   uint8_t id[8][TM_BOX_ID_LEN], capability[TM_BOX_CAPABILITY_LEN], other[CODE_LEN], text[TM_BOX_TEXT_LEN];
+  uint8_t seed[TM_BOX_SEED_LEN];
   struct tm_box_reader r;
   struct support_box b;
 
@@ -396,6 +425,13 @@ static void test_meeting(void **state)
   for (size_t i = 0; i < 6; i++)
     for (size_t j = i + 1; j < 6; j++)
       assert_memory_not_equal(id[i], id[j], TM_BOX_ID_LEN);
+  /* The specification's seed. */
+  assert_int_equal(crypto_generichash_blake2b_salt_personal(seed, sizeof seed, (const uint8_t *)"\2\0\0\0\0\0\0\3\350",
+                                                            9, code, sizeof code, NULL,
+                                                            (const uint8_t *)"tidemill.meeting"),
+                   0);
+  tm_box_writer_init(&by_hand, seed, 1000);
+  assert_memory_equal(&by_hand, &acceptor[0], sizeof by_hand);
   /* Each reads what the other wrote. */
   support_seal(&acceptor[0], 1, &b);
   tm_box_capability(&acceptor[3], capability);
@@ -444,13 +480,21 @@ static void test_safety_text(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_agreement),     cmocka_unit_test(test_layout),
-      cmocka_unit_test(test_eavesdropper),  cmocka_unit_test(test_man_in_the_middle),
-      cmocka_unit_test(test_two_acceptors), cmocka_unit_test(test_wrong_code),
-      cmocka_unit_test(test_zero_secret),   cmocka_unit_test(test_bad_capability),
-      cmocka_unit_test(test_tampering),     cmocka_unit_test(test_hello_top_bit),
-      cmocka_unit_test(test_reflection),    cmocka_unit_test(test_types),
-      cmocka_unit_test(test_meeting),       cmocka_unit_test(test_safety_text),
+      cmocka_unit_test(test_agreement),
+      cmocka_unit_test(test_layout),
+      cmocka_unit_test(test_key_schedule),
+      cmocka_unit_test(test_eavesdropper),
+      cmocka_unit_test(test_man_in_the_middle),
+      cmocka_unit_test(test_two_acceptors),
+      cmocka_unit_test(test_wrong_code),
+      cmocka_unit_test(test_zero_secret),
+      cmocka_unit_test(test_bad_capability),
+      cmocka_unit_test(test_tampering),
+      cmocka_unit_test(test_hello_top_bit),
+      cmocka_unit_test(test_reflection),
+      cmocka_unit_test(test_types),
+      cmocka_unit_test(test_meeting),
+      cmocka_unit_test(test_safety_text),
   };
 
   return cmocka_run_group_tests_name("pairing", tests, set_up, NULL);

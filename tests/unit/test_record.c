@@ -21,10 +21,13 @@ static uint8_t text[TM_BOX_TEXT_LEN], long_text[TM_BOX_TEXT_LEN + 1], hash[32], 
 
 static int set_up(void **state)
 {
+  struct tm_box_writer w;
+
   (void)state;
   memset(long_text, 'x', sizeof long_text);
   support_bytes(hash, sizeof hash, 1);
-  support_bytes(capability, TM_BOX_CAPABILITY_LEN - 8, 2);
+  tm_box_writer_init(&w, hash, 0);
+  tm_box_capability(&w, capability);
   return 0;
 }
 
@@ -240,6 +243,8 @@ static void test_bad_fields(void **state)
   capability[TM_BOX_CAPABILITY_LEN - 1] = 1; /* a bulk sequence begins at 0 */
   refuse(&r);
   capability[TM_BOX_CAPABILITY_LEN - 1] = 0;
+  r.capability = (const uint8_t[TM_BOX_CAPABILITY_LEN]){1}; /* the identity is no root point */
+  refuse(&r);
   r.type = TM_RECORD_END;
   refuse(&r);
   assert_int_equal(tm_record_len(&r), 0);
@@ -282,6 +287,9 @@ static void test_utf8(void **state)
   assert_false(TEXT_OK("\xc3")); /* cut off */
   assert_false(TEXT_OK("\xe2\x82"));
   assert_false(TEXT_OK("\xf0\x9f\x98"));
+  assert_false(text_ok("\xc3\xa4", 1)); /* what would continue it does not belong to it */
+  assert_false(text_ok("\xe2\x82\xac", 2));
+  assert_false(text_ok("\xf0\x9f\x98\x80", 3));
   assert_false(TEXT_OK("\xc3(")); /* not continued */
   assert_false(TEXT_OK("\xe2\x82("));
   assert_false(TEXT_OK("\xf0\x9f\x98\xc3"));
@@ -447,10 +455,10 @@ static void test_bulk_bits(void **state)
     do
       err = tm_record_next(text, &at, &out);
     while (err == TM_OK);
-    /* Free are number, time, size within its limit, hash, and the capability but for its index. */
+    /* Free are number, time, size within its limit, hash, and the capability but for its root point and index. */
     if (byte < 3 || byte == 15 || (byte >= 120 && byte < 128) || byte >= len)
       assert_int_not_equal(err, TM_E_NOT_FOUND);
-    if (byte >= 24 && byte < 120)
+    if ((byte >= 24 && byte < 56) || (byte >= 88 && byte < 120))
       assert_int_equal(err, TM_E_NOT_FOUND);
     refused += err != TM_E_NOT_FOUND;
   }

@@ -9,6 +9,8 @@
 #include <cmocka.h>
 #include <sodium.h>
 
+#include "base/err.h"
+
 #include "tests/unit/vectors.h"
 
 json_t *vec_load(const char *name)
@@ -88,4 +90,27 @@ void vec_assert_bytes(const json_t *object, const char *key, const uint8_t *got,
   free(want);
   if (!same)
     fail_msg("\"%s\" differs", key);
+}
+
+int vec_error(const json_t *c)
+{
+  static const struct {
+    const char *name;
+    int error;
+  } table[] = {
+    {"point", TM_E_POINT},  {"signature", TM_E_SIGNATURE}, {"auth", TM_E_AUTH},       {"behind", TM_E_STATE},
+    {"too-far", TM_E_TOO_BIG}, {"syntax", TM_E_SYNTAX},    {"unknown", TM_E_UNKNOWN},
+  };
+
+  for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+    if (strcmp(table[i].name, vec_text(c, "error")) == 0)
+      return table[i].error;
+  fail_msg("unknown error \"%s\"", vec_text(c, "error"));
+  return TM_OK;
+}
+
+void vec_assert_refused(const json_t *c, int got)
+{
+  if (got != vec_error(c))
+    fail_msg("%s: %s instead of %s", vec_text(c, "name"), tm_strerror(got), vec_text(c, "error"));
 }

@@ -29,4 +29,8 @@ size_t vec_bytes(const json_t *object, const char *key, uint8_t *out, size_t cap
 void vec_exactly(const json_t *object, const char *key, uint8_t *out, size_t len);
 void vec_assert_bytes(const json_t *object, const char *key, const uint8_t *got, size_t len);
 
+/* The error of boxes.md and pairing.md that a refused case names, and that the code gave that one. */
+int vec_error(const json_t *c);
+void vec_assert_refused(const json_t *c, int got);
+
 #endif

@@ -1,0 +1,48 @@
+if HAVE_CMOCKA
+relay_tests = test_relay test_entry test_mix test_ring test_replay test_counters test_keys test_worker test_store test_relay_options
+check_PROGRAMS += $(relay_tests)
+TESTS += $(relay_tests)
+
+RELAY_TEST_CFLAGS = $(UNIT_CFLAGS) $(EVENT_CFLAGS) $(SQLITE_CFLAGS) $(JANSSON_CFLAGS)
+RELAY_TEST_LIBS = librelay.la $(CMOCKA_LIBS) $(EVENT_LIBS) $(SQLITE_LIBS) $(JANSSON_LIBS) $(SODIUM_LIBS)
+
+test_relay_SOURCES = tests/unit/test_relay.c tests/unit/relay_support.c tests/unit/relay_support.h
+test_relay_CFLAGS = $(RELAY_TEST_CFLAGS)
+test_relay_LDADD = $(RELAY_TEST_LIBS)
+
+test_entry_SOURCES = tests/unit/test_entry.c
+test_entry_CFLAGS = $(RELAY_TEST_CFLAGS)
+test_entry_LDADD = $(RELAY_TEST_LIBS)
+
+test_mix_SOURCES = tests/unit/test_mix.c
+test_mix_CFLAGS = $(RELAY_TEST_CFLAGS)
+test_mix_LDADD = $(RELAY_TEST_LIBS)
+
+test_ring_SOURCES = tests/unit/test_ring.c
+test_ring_CFLAGS = $(RELAY_TEST_CFLAGS)
+test_ring_LDADD = $(RELAY_TEST_LIBS)
+
+test_replay_SOURCES = tests/unit/test_replay.c
+test_replay_CFLAGS = $(RELAY_TEST_CFLAGS)
+test_replay_LDADD = $(RELAY_TEST_LIBS)
+
+test_counters_SOURCES = tests/unit/test_counters.c
+test_counters_CFLAGS = $(RELAY_TEST_CFLAGS)
+test_counters_LDADD = $(RELAY_TEST_LIBS)
+
+test_keys_SOURCES = tests/unit/test_keys.c
+test_keys_CFLAGS = $(RELAY_TEST_CFLAGS)
+test_keys_LDADD = $(RELAY_TEST_LIBS)
+
+test_worker_SOURCES = tests/unit/test_worker.c
+test_worker_CFLAGS = $(RELAY_TEST_CFLAGS)
+test_worker_LDADD = $(RELAY_TEST_LIBS)
+
+test_store_SOURCES = tests/unit/test_store.c
+test_store_CFLAGS = $(RELAY_TEST_CFLAGS)
+test_store_LDADD = $(RELAY_TEST_LIBS)
+
+test_relay_options_SOURCES = tests/unit/test_relay_options.c
+test_relay_options_CFLAGS = $(RELAY_TEST_CFLAGS)
+test_relay_options_LDADD = $(RELAY_TEST_LIBS)
+endif
