@@ -160,8 +160,16 @@ static void take_up(struct tm_client *c, enum tm_way way)
     err = tm_message_oldest(c->state, way, state, after, &row);
     after = row.id;
   } while (err == TM_OK && find(c, row.id) != NULL);
-  if (err == TM_OK && start(c, room, &row) != TM_OK)
-    clear(room);
+  if (err == TM_OK) {
+    int started = start(c, room, &row);
+    if (started != TM_OK)
+      clear(room);
+    if (started != TM_OK && started != TM_E_NOMEM) {
+      /* A capability that is none: waits for another announcement. */
+      row.state = TM_MESSAGE_FAILED;
+      tm_message_update(c->state, &row);
+    }
+  }
   if (err != TM_OK && err != TM_E_NOT_FOUND)
     tm_db_fail(c->state->db, err);
   sodium_memzero(&row, sizeof row);
@@ -397,7 +405,7 @@ static void answer_in(struct tm_client *c, struct transfer *t, struct tm_request
       finish_in(c, t, true);
     return;
   }
-  if (tm_work_next_store(r, answer != NULL) == TM_NEXT_AGAIN) {
+  if (tm_work_next_store(r, answer != NULL, false) == TM_NEXT_AGAIN) {
     tm_pool_ready(c->pool, r);
     return;
   }

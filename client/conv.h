@@ -71,6 +71,9 @@ struct tm_conv {
   uint32_t generation; /* moves when reads that are out no longer count */
   uint64_t read_sent;  /* bit i: a read of slot read_base + i waits to be sent again, or for an answer */
   bool decoy_write;    /* decoy: writes in this slot */
+  uint64_t write_at_ms; /* wall: the moment of the present slot at which it is decided whether it writes */
+  bool write_decided;
+  bool write_now; /* decided: yes, and not done yet */
   bool waiting;        /* there may be messages to pack */
 };
 

@@ -13,8 +13,7 @@
 
 struct tm_docpieces {
   uint8_t digest[TM_CELL_DIGEST_LEN];
-  uint8_t *bytes;  /* total of them; NULL: no piece yet */
-  uint8_t *there;  /* one bit for each byte */
+  uint8_t *bytes; /* total of them; NULL: no piece yet */
   size_t total;
   size_t have;
 };
@@ -24,7 +23,6 @@ struct tm_docpieces *tm_docpieces_new(void) { return calloc(1, sizeof(struct tm_
 void tm_docpieces_reset(struct tm_docpieces *d)
 {
   free(d->bytes);
-  free(d->there);
   *d = (struct tm_docpieces){.bytes = NULL};
 }
 
@@ -40,25 +38,11 @@ static int begin(struct tm_docpieces *d, const uint8_t *digest, uint32_t total)
 {
   tm_docpieces_reset(d);
   d->bytes = malloc(total);
-  d->there = calloc(1, (size_t)total / 8 + 1);
-  if (d->bytes == NULL || d->there == NULL)
+  if (d->bytes == NULL)
     return TM_E_NOMEM;
   memcpy(d->digest, digest, sizeof d->digest);
   d->total = total;
   return TM_OK;
-}
-
-static void put(struct tm_docpieces *d, size_t offset, const uint8_t *data, size_t len)
-{
-  for (size_t i = 0; i < len; i++) {
-    size_t at = offset + i;
-    uint8_t bit = (uint8_t)(1u << (at % 8));
-    if ((d->there[at / 8] & bit) != 0)
-      continue;
-    d->there[at / 8] |= bit;
-    d->bytes[at] = data[i];
-    d->have++;
-  }
 }
 
 static bool digest_is_right(const struct tm_docpieces *d)
@@ -69,25 +53,27 @@ static bool digest_is_right(const struct tm_docpieces *d)
   return memcmp(digest, d->digest, sizeof digest) == 0; /* public bytes */
 }
 
-static int take(struct tm_docpieces *d, const uint8_t *digest, uint32_t total, uint32_t offset, const uint8_t *data, size_t data_len)
+static int take(struct tm_docpieces *d, const uint8_t *digest, uint32_t total, uint32_t offset, const uint8_t *data,
+                size_t data_len)
 {
   if (total > TM_DOCUMENT_MAX)
     return TM_E_TOO_BIG;
   if (data_len == 0 || offset > total || data_len > total - offset)
     return TM_E_SYNTAX;
-  if (d->bytes == NULL || memcmp(digest, d->digest, sizeof d->digest) != 0) {
+  if (offset == 0) {
     int err = begin(d, digest, total);
     if (err != TM_OK)
       return err;
   }
-  if (total != d->total)
+  if (d->bytes == NULL || offset != d->have || total != d->total || memcmp(digest, d->digest, sizeof d->digest) != 0)
     return TM_E_SYNTAX;
-  put(d, offset, data, data_len);
+  memcpy(d->bytes + d->have, data, data_len);
+  d->have += data_len;
   return d->have == d->total && !digest_is_right(d) ? TM_E_AUTH : TM_OK;
 }
 
-int tm_docpieces_take(struct tm_docpieces *d, const uint8_t digest[static TM_CELL_DIGEST_LEN], uint32_t total, uint32_t offset,
-                      const uint8_t *data, size_t data_len, const uint8_t **document, size_t *len)
+int tm_docpieces_take(struct tm_docpieces *d, const uint8_t digest[static TM_CELL_DIGEST_LEN], uint32_t total,
+                      uint32_t offset, const uint8_t *data, size_t data_len, const uint8_t **document, size_t *len)
 {
   int err;
 

@@ -114,6 +114,18 @@ static void finish_quietly(struct tm_client *c)
 
 /* ---- network side ---- */
 
+static bool is_prepared(const struct tm_client *c) { return c->prepared && c->prepared_epoch == tm_engine_epoch(c); }
+
+/* Makes the packet of the next tick if there will be one and it is not made yet. */
+static void prepare(struct tm_client *c)
+{
+  if (!c->link_up || !is_usable(c) || is_prepared(c))
+    return;
+  tm_engine_drop_prepared(c);
+  tm_work_prepare(c);
+  c->prepared_epoch = tm_engine_epoch(c);
+}
+
 const struct tm_relay_info *tm_client_entry(struct tm_client *c)
 {
   const struct tm_relay_info *entry;
@@ -155,6 +167,7 @@ void tm_client_link_up(struct tm_client *c, const uint8_t handle[static TM_SPHIN
   memcpy(c->handle, handle, sizeof c->handle);
   tm_guard_worked(c->guard, c->entry);
   tm_schedule_start(c->schedule, tm_clock_mono_ms(&c->clock), c->params->tick_us);
+  prepare(c);
   finish_quietly(c);
 }
 
@@ -183,52 +196,50 @@ static void emit(struct tm_client *c, uint8_t packet[static TM_SPHINX_PACKET_LEN
     c->requests++;
 }
 
-static void prepare(struct tm_client *c)
-{
-  if (c->prepared && c->prepared_epoch != tm_engine_epoch(c))
-    tm_engine_drop_prepared(c);
-  if (c->prepared)
-    return;
-  tm_work_prepare(c);
-  c->prepared_epoch = tm_engine_epoch(c);
-}
-
 int tm_client_tick(struct tm_client *c, uint8_t packet[static TM_SPHINX_PACKET_LEN])
 {
-  int err = tm_engine_begin(c);
+  int err = TM_OK;
 
   memset(packet, 0, TM_SPHINX_PACKET_LEN);
-  if (err == TM_OK && (!c->link_up || !is_usable(c)))
-    err = TM_E_STATE;
-  if (err != TM_OK)
-    return tm_engine_finish(c, err);
-  tm_work_overdue(c);
-  prepare(c);
-  if (!c->prepared)
-    return tm_engine_finish(c, TM_E_STATE);
-  emit(c, packet);
+  if (c->failed != TM_OK)
+    return c->failed;
+  if (!c->link_up || !is_usable(c))
+    return TM_E_STATE;
+  if (!is_prepared(c))
+    err = tm_client_prepare(c);
+  /* A tick passes, whatever becomes of it. */
   tm_schedule_advance(c->schedule, tm_clock_mono_ms(&c->clock), c->params->tick_us);
-  /* The next packet is made now, while nobody waits for it: what it takes to make must not show in when it leaves. */
-  prepare(c);
-  err = tm_engine_finish(c, TM_OK);
-  if (err != TM_OK)
-    sodium_memzero(packet, TM_SPHINX_PACKET_LEN);
+  if (err == TM_OK && !is_prepared(c))
+    err = TM_E_STATE;
+  if (err == TM_OK)
+    emit(c, packet);
   return err;
 }
 
-/* What the store said; nonsense counts as a store that failed. */
+int tm_client_prepare(struct tm_client *c)
+{
+  int err = tm_engine_begin(c);
+
+  if (err == TM_OK) {
+    tm_work_overdue(c);
+    prepare(c);
+  }
+  return tm_engine_finish(c, err);
+}
+
+/* What the store said; nonsense is no answer. */
 static void take_answer(struct tm_client *c, struct tm_request *r, const uint8_t body[static TM_SPHINX_BODY_LEN])
 {
   bool put = r->kind == TM_REQUEST_SLOT_WRITE || r->kind == TM_REQUEST_BULK_WRITE;
-  enum tm_box_op op = put ? TM_BOX_PUT : TM_BOX_GET;
   struct tm_box_answer answer;
 
-  if (tm_box_answer_parse(body, &answer) != TM_OK || answer.op != op || memcmp(answer.id, r->id, sizeof r->id) != 0) {
+  if (tm_box_answer_parse(body, &answer) != TM_OK || answer.op != (put ? TM_BOX_PUT : TM_BOX_GET) ||
+      memcmp(answer.id, r->id, sizeof r->id) != 0) {
     c->bad_replies++;
-    answer = (struct tm_box_answer){.op = op, .status = TM_BOX_FAILED, .id = r->id};
-  } else {
-    c->replies++;
+    tm_work_answer(c, r, NULL);
+    return;
   }
+  c->replies++;
   tm_work_answer(c, r, &answer);
 }
 
@@ -325,6 +336,7 @@ static void adopt(struct tm_client *c, struct tm_document *doc, struct tm_networ
   tm_guard_update(c->guard, c->state, c->net, &c->rng, tm_engine_wall_s(c));
   if (c->link_up && !was_valid)
     tm_schedule_start(c->schedule, tm_clock_mono_ms(&c->clock), c->params->tick_us);
+  prepare(c);
 }
 
 int tm_client_document(struct tm_client *c, const uint8_t *bytes, size_t len)

@@ -61,10 +61,13 @@ void tm_client_link_up(struct tm_client *c, const uint8_t handle[static TM_SPHIN
 /* When the next packet is due, on the monotonic clock in ms with a fraction; only while the link is up and the document
  * valid, else HUGE_VAL. */
 double tm_client_next_tick(const struct tm_client *c);
-/* The packet that is due, and draws the next tick. Always gives one: request or loop, real or decoy. Errors: TM_E_STATE
- * (link down or no valid document), TM_E_IO, TM_E_NOMEM (the state could not be written: nothing works any more until
- * it is opened again). */
+/* The packet that is due, and draws the next tick. Always gives one: request or loop, real or decoy. It was made before,
+ * so that this takes the same short time whatever it is. Errors: TM_E_STATE (link down or no valid document), TM_E_IO,
+ * TM_E_NOMEM (the state could not be written: nothing works any more until it is opened again). */
 int tm_client_tick(struct tm_client *c, uint8_t packet[static TM_SPHINX_PACKET_LEN]) TM_MUST_CHECK;
+/* Makes the packet of the next tick, and writes to disk what it depends on; to be called when the last one has left.
+ * What it takes must not show in when a packet leaves. Without it the next tick does it. Errors: TM_E_IO, TM_E_NOMEM. */
+int tm_client_prepare(struct tm_client *c) TM_MUST_CHECK;
 /* What the entry handed on. An unknown identifier or a broken payload is counted and forgotten. payload is used as
  * scratch. */
 void tm_client_reply(struct tm_client *c, const uint8_t surb_id[static TM_SPHINX_SURB_ID_LEN],

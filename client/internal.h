@@ -108,7 +108,7 @@ void tm_work_overdue(struct tm_client *c);
 void tm_work_link_lost(struct tm_client *c);
 /* What to do after a store did not give what was read for. */
 enum tm_next { TM_NEXT_AGAIN, TM_NEXT_MISSING };
-enum tm_next tm_work_next_store(struct tm_request *r, bool answered);
+enum tm_next tm_work_next_store(struct tm_request *r, bool answered, bool hurry); /* hurry: two silent stores end it */
 void tm_work_later(struct tm_client *c, struct tm_request *r); /* again after a request's time-out */
 
 /* reading.c: slots of sequences. */
@@ -124,6 +124,9 @@ struct tm_request *tm_writing_next(struct tm_client *c);
 int tm_writing_packet(struct tm_client *c, struct tm_request *r) TM_MUST_CHECK;
 void tm_writing_answer(struct tm_client *c, struct tm_request *r, const struct tm_box_answer *answer);
 void tm_writing_settle(struct tm_client *c); /* boxes whose time is over */
+/* Draws the moment in the present slot at which it is decided whether that place writes. */
+void tm_writing_draw(struct tm_client *c, struct tm_conv *conv);
+void tm_writing_decide(struct tm_client *c); /* those whose moment has come */
 void tm_writing_resume(struct tm_client *c); /* after opening: requests for boxes that are not done */
 void tm_writing_forget(struct tm_client *c, uint64_t conv);
 
@@ -155,6 +158,7 @@ void tm_meeting_writer(const struct tm_conv *conv, uint64_t slot, struct tm_box_
 void tm_meeting_read(struct tm_client *c, struct tm_conv *conv, uint64_t slot,
                      const uint8_t text[static TM_BOX_TEXT_LEN]);
 void tm_meeting_accepted(struct tm_client *c, struct tm_conv *conv, uint64_t slot); /* our message is in a store */
+void tm_meeting_contest(struct tm_client *c, struct tm_conv *conv);                 /* somebody else used the code */
 
 /* places.c: the K places. */
 void tm_places_roll(struct tm_client *c); /* to the present slot */

@@ -65,7 +65,7 @@ static void become_contact(struct tm_client *c, struct tm_conv *conv)
 }
 
 /* Two parties used the code: neither can be told from the other, so this comes to nothing. */
-static void contest(struct tm_client *c, struct tm_conv *conv)
+void tm_meeting_contest(struct tm_client *c, struct tm_conv *conv)
 {
   conv->contested = true;
   tm_places_release(c, conv, TM_CONTACT_CONTESTED);
@@ -81,7 +81,7 @@ static void read_hello(struct tm_client *c, struct tm_conv *conv, const uint8_t 
     return;
   if (conv->has_peer_public) {
     if (memcmp(public_key, conv->peer_public, sizeof public_key) != 0)
-      contest(c, conv);
+      tm_meeting_contest(c, conv);
     return;
   }
   make_writer(c, conv, capability);
@@ -122,7 +122,7 @@ static void read_confirm(struct tm_client *c, struct tm_conv *conv, const uint8_
     conv->has_reader = true;
     become_contact(c, conv);
   } else if (err == TM_E_AUTH) {
-    contest(c, conv);
+    tm_meeting_contest(c, conv);
   }
   sodium_memzero(capability, sizeof capability);
   sodium_memzero(&reader, sizeof reader);
@@ -156,7 +156,7 @@ static void read_offer(struct tm_client *c, struct tm_conv *conv, const uint8_t 
   if (err == TM_E_AUTH ||
       (err == TM_OK && conv->has_peer_public && memcmp(inviter, conv->peer_public, sizeof inviter) != 0)) {
     /* Meant for somebody else who used the code, or from somebody else who has it. */
-    contest(c, conv);
+    tm_meeting_contest(c, conv);
   } else if (err == TM_OK && !conv->has_peer_public && answer_offer(c, conv, inviter) == TM_OK) {
     conv->reader = reader;
     conv->has_reader = true;

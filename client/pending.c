@@ -73,7 +73,7 @@ static int load_row(struct tm_pending *p, struct tm_state *s, sqlite3_stmt *stmt
 
   p->conv = (uint64_t)sqlite3_column_int64(stmt, 0);
   p->slot = (uint64_t)sqlite3_column_int64(stmt, 1);
-  p->done = (unsigned)sqlite3_column_int(stmt, 2) & 3u;
+  p->done = (unsigned)sqlite3_column_int(stmt, 2) & 15u;
   p->accepted = sqlite3_column_int(stmt, 3) != 0;
   sealed = tm_db_blob(stmt, 4, &len);
   if (sealed == NULL || len != ROW_LEN + TM_VAULT_OVERHEAD)

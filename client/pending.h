@@ -14,12 +14,14 @@
 #include "client/state.h"
 
 #define TM_PENDING_MAX 1024
+#define TM_PENDING_CONFLICT(k) (4u << (k)) /* in done: another box is in store k */
+#define TM_PENDING_CONFLICTS 15u           /* in both */
 
 struct tm_pending {
   bool used;
   uint64_t conv;
   uint64_t slot;
-  unsigned done; /* bit k: store k has answered for good */
+  unsigned done; /* bit k: store k has answered for good; and the marks above */
   bool accepted; /* one has stored it in time */
   bool has_ack;  /* carries an acknowledgement */
   bool has_text; /* carries a pairing message */

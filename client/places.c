@@ -73,7 +73,8 @@ struct tm_conv *tm_places_take(struct tm_client *c, enum tm_conv_kind kind)
   conv = tm_conv_add(c->conv, c->state, kind);
   if (conv == NULL)
     return NULL;
-  conv->write_slot = c->slot;
+  /* Not in a slot in which the user has done something. */
+  conv->write_slot = c->slot + 1;
   return conv;
 }
 
@@ -187,6 +188,7 @@ static void roll_one(struct tm_client *c, struct tm_conv *conv)
   }
   if (conv->kind == TM_CONV_DECOY)
     conv->decoy_write = tm_rng_below(&c->rng, 1000) < c->params->decoy_write_permille;
+  tm_writing_draw(c, conv);
   skip_expired(c, conv);
   conv->dirty = true;
 }

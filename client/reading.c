@@ -21,6 +21,12 @@ static bool reads(const struct tm_conv *conv)
          (conv->has_reader || conv->kind == TM_CONV_INVITER || conv->kind == TM_CONV_ACCEPTOR);
 }
 
+/* It reads nothing more before its oldest slot is read. */
+static bool is_stuck(const struct tm_client *c, const struct tm_conv *conv)
+{
+  return tm_engine_readable_end(c) > conv->read_base + TM_CONV_WINDOW;
+}
+
 /* The conversation with the oldest slot to be read; uniform among equals. */
 static struct tm_conv *oldest(struct tm_client *c, uint64_t end, uint64_t *slot)
 {
@@ -186,7 +192,7 @@ void tm_reading_answer(struct tm_client *c, struct tm_request *r, const struct t
       mark_read(conv, slot);
     return;
   }
-  missing = tm_work_next_store(r, answer != NULL) == TM_NEXT_MISSING;
+  missing = tm_work_next_store(r, answer != NULL, is_stuck(c, conv)) == TM_NEXT_MISSING;
   if (!missing) {
     tm_pool_ready(c->pool, r);
     return;

@@ -28,6 +28,7 @@ struct tm_uplink {
   uint8_t peer[TM_LINK_IDENTITY_LEN];
   struct tm_uplink_status status;
   struct event *tick;
+  struct event *prepare; /* after the packet of a tick has gone */
   struct event *retry;
   struct event *housekeeping;
   uint32_t backoff_ms;
@@ -89,11 +90,23 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
       err = tm_link_send(u->link, cell);
       u->status.sent += err == TM_OK;
       u->status.unsent += err != TM_OK;
+      set_timer(u->prepare, 0);
     } else {
       tm_log(TM_LOG_WARN, "client", "no packet at this tick", TM_KV_NAME("reason", tm_strerror(err)), TM_KV_END);
     }
   }
   schedule_tick(u);
+}
+
+static void on_prepare(evutil_socket_t fd, short what, void *arg)
+{
+  struct tm_uplink *u = arg;
+  int err = tm_client_prepare(u->engine);
+
+  (void)fd;
+  (void)what;
+  if (err != TM_OK)
+    tm_log(TM_LOG_WARN, "client", "no packet for the next tick", TM_KV_NAME("reason", tm_strerror(err)), TM_KV_END);
 }
 
 /* ---- the document ---- */
@@ -350,9 +363,10 @@ int tm_uplink_new(struct tm_uplink **out, struct event_base *base, struct tm_cli
   u->status.state = TM_UPLINK_WAITING;
   u->pieces = tm_docpieces_new();
   u->tick = evtimer_new(base, on_tick, u);
+  u->prepare = evtimer_new(base, on_prepare, u);
   u->retry = evtimer_new(base, on_retry, u);
   u->housekeeping = event_new(base, -1, EV_PERSIST, on_housekeeping, u);
-  if (u->pieces != NULL && u->tick != NULL && u->retry != NULL && u->housekeeping != NULL)
+  if (u->pieces != NULL && u->tick != NULL && u->prepare != NULL && u->retry != NULL && u->housekeeping != NULL)
     err = make_context(u);
   if (err != TM_OK) {
     tm_uplink_free(u);
@@ -378,6 +392,7 @@ void tm_uplink_free(struct tm_uplink *u)
   if (u->ctx != NULL)
     tm_link_context_free(u->ctx); /* calls on_down */
   free_event(u->tick);
+  free_event(u->prepare);
   free_event(u->retry);
   free_event(u->housekeeping);
   tm_docpieces_free(u->pieces);

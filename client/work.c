@@ -70,6 +70,7 @@ static struct tm_request *choose(struct tm_client *c)
   return NULL;
 }
 
+/* If no store of any decoy id has a key, a loop goes instead: it needs none. */
 static void prepare_cover(struct tm_client *c, enum tm_request_kind kind)
 {
   struct tm_request *r = tm_pool_take(c->pool, kind);
@@ -83,14 +84,18 @@ static void prepare_cover(struct tm_client *c, enum tm_request_kind kind)
     r = NULL;
   }
   c->upcoming = r;
+  c->upcoming_loop = kind == TM_REQUEST_LOOP;
   c->prepared = err == TM_OK;
+  if (!c->prepared && kind == TM_REQUEST_DECOY)
+    prepare_cover(c, TM_REQUEST_LOOP);
 }
 
 void tm_work_prepare(struct tm_client *c)
 {
   bool request = tm_schedule_draw_request(c->schedule, c->params->request_permille);
 
-  c->upcoming_loop = !request;
+  tm_writing_decide(c);
+  c->upcoming_loop = false;
   if (!request) {
     prepare_cover(c, TM_REQUEST_LOOP);
     return;
@@ -127,7 +132,7 @@ void tm_work_later(struct tm_client *c, struct tm_request *r)
   r->state = TM_REQUEST_OUT;
 }
 
-enum tm_next tm_work_next_store(struct tm_request *r, bool answered)
+enum tm_next tm_work_next_store(struct tm_request *r, bool answered, bool hurry)
 {
   unsigned other = r->store ^ 1u;
 
@@ -135,7 +140,9 @@ enum tm_next tm_work_next_store(struct tm_request *r, bool answered)
     r->answered |= 1u << r->store;
   else if (++r->unanswered < 2)
     return TM_NEXT_AGAIN;
-  if ((r->answered >> other & 1) != 0)
+  else
+    r->silent |= 1u << r->store;
+  if ((r->answered | r->silent) == 3 && (r->answered != 0 || hurry))
     return TM_NEXT_MISSING;
   r->store = other;
   r->unanswered = 0;

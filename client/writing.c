@@ -9,17 +9,32 @@
 /* An answer must be here so much before a slot is read, so that the clocks of two people may differ by that. */
 static uint64_t margin_ms(const struct tm_client *c) { return c->params->slot_lag_ms / 8; }
 
-/* Is there time enough for a box of the present slot to arrive and to be confirmed? */
-static bool may_begin(const struct tm_client *c, uint64_t slot)
+static bool is_in_time(const struct tm_client *c, uint64_t slot)
+{
+  return tm_engine_wall_ms(c) + margin_ms(c) <= tm_engine_slot_deadline_ms(c, slot);
+}
+
+/* How far into a slot a box of it may be begun, so that there is time enough for it to arrive and to be confirmed. */
+static uint64_t begin_ms(const struct tm_client *c)
 {
   uint64_t span = (uint64_t)c->params->slot_ms + c->params->slot_lag_ms;
   uint64_t need = 2ull * (TM_PATH_OUT + TM_PATH_BACK) * tm_network_hop_ms(c->params);
-  uint64_t now = tm_engine_wall_ms(c);
 
   /* On a network whose slots are short against its delays, most of a slot must do. */
   if (need > span / 2)
     need = span / 2;
-  return now + need + margin_ms(c) <= tm_engine_slot_deadline_ms(c, slot);
+  return span - need - margin_ms(c);
+}
+
+/* When a place writes must not tell whether somebody typed something, or whether it is a decoy. */
+void tm_writing_draw(struct tm_client *c, struct tm_conv *conv)
+{
+  uint64_t window = begin_ms(c) < c->params->slot_ms ? begin_ms(c) : c->params->slot_ms;
+
+  /* Not up to the end: a box may have to wait for a tick or two. */
+  conv->write_at_ms = c->slot * c->params->slot_ms + tm_rng_below(&c->rng, (uint32_t)(window * 3 / 4) + 1);
+  conv->write_decided = false;
+  conv->write_now = false;
 }
 
 static bool wants(const struct tm_conv *conv, uint64_t slot)
@@ -40,6 +55,34 @@ static bool wants(const struct tm_conv *conv, uint64_t slot)
     break;
   }
   return false;
+}
+
+void tm_writing_decide(struct tm_client *c)
+{
+  uint64_t now = tm_engine_wall_ms(c);
+
+  if (c->slot != tm_engine_slot(c))
+    return;
+  for (size_t i = 0; i < TM_CONV_MAX; i++) {
+    struct tm_conv *conv = &c->conv[i];
+    if (!tm_conv_has_place(conv) || conv->write_decided || now < conv->write_at_ms)
+      continue;
+    conv->write_decided = true;
+    conv->write_now = wants(conv, c->slot);
+  }
+}
+
+/* Of those that write in this slot and have not done so, the one whose moment came first. */
+static struct tm_conv *first_decided(struct tm_client *c)
+{
+  struct tm_conv *first = NULL;
+
+  for (size_t i = 0; i < TM_CONV_MAX; i++) {
+    struct tm_conv *conv = &c->conv[i];
+    if (tm_conv_has_place(conv) && conv->write_now && (first == NULL || conv->write_at_ms < first->write_at_ms))
+      first = conv;
+  }
+  return first;
 }
 
 /* The text of the box; false: there is nothing to say after all. */
@@ -136,18 +179,16 @@ static struct tm_pending *write_box(struct tm_client *c, struct tm_conv *conv, u
 struct tm_request *tm_writing_next(struct tm_client *c)
 {
   uint64_t slot = c->slot;
-  size_t first = tm_rng_below(&c->rng, TM_CONV_MAX);
+  struct tm_conv *conv;
 
-  if (slot != tm_engine_slot(c) || !may_begin(c, slot) || tm_pool_real(c->pool) + 2 > TM_POOL_REAL_MAX)
+  if (slot != tm_engine_slot(c) || tm_engine_wall_ms(c) > slot * c->params->slot_ms + begin_ms(c) ||
+      tm_pool_real(c->pool) + 2 > TM_POOL_REAL_MAX)
     return NULL;
-  for (size_t i = 0; i < TM_CONV_MAX; i++) {
-    struct tm_conv *conv = &c->conv[(first + i) % TM_CONV_MAX];
-    struct tm_pending *p;
+  while ((conv = first_decided(c)) != NULL) {
+    struct tm_pending *p = wants(conv, slot) ? write_box(c, conv, slot) : NULL;
     struct tm_request *r, *second;
 
-    if (!wants(conv, slot))
-      continue;
-    p = write_box(c, conv, slot);
+    conv->write_now = false;
     if (p == NULL)
       continue;
     r = request_for(c, p, 0);
@@ -172,7 +213,8 @@ int tm_writing_packet(struct tm_client *c, struct tm_request *r)
 {
   struct tm_pending *p = wanted(c, r);
 
-  if (p == NULL)
+  /* What can't be accepted any more is not sent: its reader may have come by already. */
+  if (p == NULL || (!p->accepted && !is_in_time(c, p->slot)))
     return TM_E_STATE;
   return tm_packet_store(c, r, p->signature, p->box);
 }
@@ -221,6 +263,7 @@ static void finish_box(struct tm_client *c, struct tm_pending *p)
 void tm_writing_answer(struct tm_client *c, struct tm_request *r, const struct tm_box_answer *answer)
 {
   struct tm_pending *p = wanted(c, r);
+  struct tm_conv *conv;
 
   if (p == NULL) {
     tm_pool_release(c->pool, r);
@@ -235,12 +278,18 @@ void tm_writing_answer(struct tm_client *c, struct tm_request *r, const struct t
     return;
   }
   p->done |= 1u << r->store;
+  if (answer->status == TM_BOX_CONFLICT)
+    p->done |= TM_PENDING_CONFLICT(r->store);
   tm_pool_release(c->pool, r);
-  if (answer->status == TM_BOX_STORED && !p->accepted &&
-      tm_engine_wall_ms(c) + margin_ms(c) <= tm_engine_slot_deadline_ms(c, p->slot))
+  if (answer->status == TM_BOX_STORED && !p->accepted && is_in_time(c, p->slot))
     accept(c, p);
+  if (p->has_text && p->done == TM_PENDING_CONFLICTS && (conv = tm_conv_by_id(c->conv, p->conv)) != NULL) {
+    /* Only who has the code can have written there. */
+    tm_meeting_contest(c, conv);
+    return;
+  }
   tm_pending_update(p, c->state);
-  if (p->done == 3)
+  if ((p->done & 3) == 3)
     finish_box(c, p);
 }
 

@@ -1,5 +1,7 @@
 #include "config.h"
 
+#include <sys/stat.h>
+
 #include <unistd.h>
 
 #include <math.h>
@@ -59,7 +61,7 @@ struct user {
   unsigned entry;
   uint8_t handle[16];
   double *ticks;
-  size_t n_ticks, cap_ticks;
+  size_t n_ticks, cap_ticks, n_wrote;
   void (*on_reply)(void *arg, const uint8_t *surb_id, const uint8_t *payload);
   void *arg;
 };
@@ -434,6 +436,11 @@ static void at_store(struct net *net, unsigned relay, unsigned user, const uint8
   enum tm_box_status status;
 
   assert_int_equal(tm_box_request_parse(body, &q), TM_OK);
+  if (!r->up) {
+    note_asked(net, relay - NET_STORE0, &q, 0, user);
+    net->asked[net->n_asked - 1].answered = false;
+    return;
+  }
   if (q.op == TM_BOX_PUT) {
     status = store_put(r, &q);
   } else {
@@ -482,7 +489,7 @@ static void at_relay(struct net *net, struct event *e)
   tm_sphinx_hop hop;
   unsigned here = e->to;
 
-  if (!r->up) {
+  if (!r->up && here < NET_STORE0) {
     free(e);
     return;
   }
@@ -530,10 +537,20 @@ void net_inject(struct net *net, unsigned user, const uint8_t *packet)
 
 /* ---- time ---- */
 
+static off_t log_size(const struct user *u)
+{
+  char path[128];
+  struct stat st;
+
+  snprintf(path, sizeof path, "%s/state.db-wal", u->dir);
+  return stat(path, &st) == 0 ? st.st_size : 0;
+}
+
 static void tick(struct net *net, unsigned user, double at)
 {
   struct user *u = &net->user[user];
   uint8_t packet[TM_SPHINX_PACKET_LEN];
+  off_t size;
   int err;
 
   if (u->n_ticks == u->cap_ticks) {
@@ -541,7 +558,9 @@ static void tick(struct net *net, unsigned user, double at)
     u->ticks = realloc(u->ticks, u->cap_ticks * sizeof *u->ticks);
     assert_non_null(u->ticks);
   }
+  size = log_size(u);
   err = tm_client_tick(u->client, packet);
+  u->n_wrote += log_size(u) != size;
 
   /* The document may have expired in the millisecond that the tick was rounded up to. */
   if (err == TM_E_STATE && tm_client_next_tick(u->client) == HUGE_VAL)
@@ -549,6 +568,7 @@ static void tick(struct net *net, unsigned user, double at)
   assert_int_equal(err, TM_OK);
   u->ticks[u->n_ticks++] = at;
   net_inject(net, user, packet);
+  assert_int_equal(tm_client_prepare(u->client), TM_OK);
 }
 
 static void move_to(struct net *net, uint64_t at)
@@ -615,3 +635,5 @@ size_t net_ticks(const struct net *net, unsigned user, const double **times)
   *times = net->user[user].ticks;
   return net->user[user].n_ticks;
 }
+
+size_t net_ticks_that_wrote(const struct net *net, unsigned user) { return net->user[user].n_wrote; }

@@ -28,7 +28,7 @@ struct net_asked {
   unsigned store; /* 0 .. */
   bool put;
   bool answered; /* its answer was not lost by our own doing */
-  int status;
+  int status;    /* 0: the store is down */
   uint8_t id[32];
   unsigned user; /* who asked: the test knows, the store doesn't */
 };
@@ -80,5 +80,7 @@ const struct net_asked *net_asked(const struct net *net, size_t i);
 size_t net_store_boxes(const struct net *net, unsigned store);
 /* Times of a user's packets, in microseconds since the start. */
 size_t net_ticks(const struct net *net, unsigned user, const double **times);
+/* So many of a user's packets changed something on disk while they were handed over. */
+size_t net_ticks_that_wrote(const struct net *net, unsigned user);
 
 #endif

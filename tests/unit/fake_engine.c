@@ -129,6 +129,11 @@ int tm_client_tick(struct tm_client *c, uint8_t packet[static TM_SPHINX_PACKET_L
   (void)packet;
   return TM_E_STATE;
 }
+int tm_client_prepare(struct tm_client *c)
+{
+  (void)c;
+  return TM_OK;
+}
 void tm_client_reply(struct tm_client *c, const uint8_t surb_id[static TM_SPHINX_SURB_ID_LEN],
                      uint8_t payload[static TM_SPHINX_PAYLOAD_LEN])
 {

@@ -1,4 +1,4 @@
-/* A document from its pieces, in whatever order they come. */
+/* A document from its pieces. */
 #include "config.h"
 
 #include <setjmp.h>
@@ -56,29 +56,41 @@ static int take(struct fixture *f, uint32_t offset, size_t len, const uint8_t **
 
 static size_t length_at(uint32_t offset) { return TOTAL - offset < PIECE ? TOTAL - offset : PIECE; }
 
-static void test_orders(void **state)
+static void test_in_order(void **state)
 {
   struct fixture *f = *state;
-  uint32_t order[N_PIECES];
+  const uint8_t *document = NULL;
+  size_t len = 0;
 
-  for (uint32_t i = 0; i < N_PIECES; i++)
-    order[i] = i;
-  for (int round = 0; round < 20; round++) {
-    const uint8_t *document = NULL;
-    size_t len = 0;
-    tm_rng_shuffle(&tm_rng_system, order, N_PIECES);
-    tm_docpieces_reset(f->d);
-    for (size_t i = 0; i < N_PIECES; i++) {
-      uint32_t offset = order[i] * (uint32_t)PIECE;
-      assert_null(document);
-      assert_int_equal(take(f, offset, length_at(offset), &document, &len), TM_OK);
-    }
-    assert_int_equal(len, TOTAL);
-    assert_memory_equal(document, f->bytes, TOTAL);
+  for (uint32_t at = 0; at < TOTAL; at += (uint32_t)PIECE) {
+    assert_null(document);
+    assert_int_equal(take(f, at, length_at(at), &document, &len), TM_OK);
+  }
+  assert_int_equal(len, TOTAL);
+  assert_memory_equal(document, f->bytes, TOTAL);
+}
+
+/* What does not continue the transfer ends it. */
+static void test_out_of_order(void **state)
+{
+  static const uint32_t wrong[] = {1, 1999, 2001, 4000};
+  struct fixture *f = *state;
+  const uint8_t *document;
+  size_t len;
+  size_t have;
+  size_t total;
+
+  assert_int_equal(take(f, 1000, 1000, &document, &len), TM_E_SYNTAX);
+  for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+    assert_int_equal(take(f, 0, 2000, &document, &len), TM_OK);
+    assert_int_equal(take(f, wrong[i], 1000, &document, &len), TM_E_SYNTAX);
+    tm_docpieces_progress(f->d, &have, &total);
+    assert_int_equal(have, 0);
+    assert_int_equal(take(f, 2000, 1000, &document, &len), TM_E_SYNTAX);
   }
 }
 
-static void test_twice_and_overlapping(void **state)
+static void test_begins_anew(void **state)
 {
   struct fixture *f = *state;
   const uint8_t *document;
@@ -86,16 +98,11 @@ static void test_twice_and_overlapping(void **state)
   size_t have;
   size_t total;
 
+  assert_int_equal(take(f, 0, 3000, &document, &len), TM_OK);
   assert_int_equal(take(f, 0, 2000, &document, &len), TM_OK);
-  assert_int_equal(take(f, 0, 2000, &document, &len), TM_OK);
-  assert_int_equal(take(f, 1000, 2000, &document, &len), TM_OK);
   tm_docpieces_progress(f->d, &have, &total);
-  assert_int_equal(have, 3000);
+  assert_int_equal(have, 2000);
   assert_int_equal(total, TOTAL);
-  for (uint32_t at = 3000; at < TOTAL; at += 1000)
-    assert_int_equal(take(f, at, 1000, &document, &len), TM_OK);
-  assert_non_null(document);
-  assert_memory_equal(document, f->bytes, TOTAL);
 }
 
 static void test_changed_byte(void **state)
@@ -130,7 +137,7 @@ static void test_refused(void **state)
   assert_int_equal(tm_docpieces_take(f->d, f->digest, TOTAL, UINT32_MAX, f->bytes, 2, &document, &len), TM_E_SYNTAX);
   assert_int_equal(tm_docpieces_take(f->d, f->digest, TOTAL, 0, f->bytes, 0, &document, &len), TM_E_SYNTAX);
   assert_int_equal(take(f, 0, 100, &document, &len), TM_OK);
-  assert_int_equal(tm_docpieces_take(f->d, f->digest, TOTAL - 1, 0, f->bytes, 100, &document, &len), TM_E_SYNTAX);
+  assert_int_equal(tm_docpieces_take(f->d, f->digest, TOTAL - 1, 100, f->bytes, 100, &document, &len), TM_E_SYNTAX);
 }
 
 static void test_newest(void **state)
@@ -157,18 +164,21 @@ static void test_another_digest_starts_anew(void **state)
 
   crypto_generichash(other, 32, f->bytes, 200, NULL, 0);
   assert_int_equal(take(f, 0, 1000, &document, &len), TM_OK);
-  assert_int_equal(tm_docpieces_take(f->d, other, 200, 100, f->bytes + 100, 100, &document, &len), TM_OK);
-  assert_null(document);
   assert_int_equal(tm_docpieces_take(f->d, other, 200, 0, f->bytes, 100, &document, &len), TM_OK);
+  assert_null(document);
+  assert_int_equal(tm_docpieces_take(f->d, other, 200, 100, f->bytes + 100, 100, &document, &len), TM_OK);
   assert_int_equal(len, 200);
   assert_memory_equal(document, f->bytes, 200);
+  assert_int_equal(take(f, 0, 1000, &document, &len), TM_OK);
+  assert_int_equal(tm_docpieces_take(f->d, other, TOTAL, 1000, f->bytes + 1000, 100, &document, &len), TM_E_SYNTAX);
 }
 
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test_setup_teardown(test_orders, set_up, tear_down),
-    cmocka_unit_test_setup_teardown(test_twice_and_overlapping, set_up, tear_down),
+    cmocka_unit_test_setup_teardown(test_in_order, set_up, tear_down),
+    cmocka_unit_test_setup_teardown(test_out_of_order, set_up, tear_down),
+    cmocka_unit_test_setup_teardown(test_begins_anew, set_up, tear_down),
     cmocka_unit_test_setup_teardown(test_changed_byte, set_up, tear_down),
     cmocka_unit_test_setup_teardown(test_refused, set_up, tear_down),
     cmocka_unit_test_setup_teardown(test_newest, set_up, tear_down),

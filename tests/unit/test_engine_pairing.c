@@ -139,6 +139,26 @@ static void code_used_twice(void **state)
   two_use_the_code(66, 20000);
 }
 
+/* Both stores have another box under an id that only who knows the code can write to. */
+static void somebody_writes_under_our_ids(void **state)
+{
+  struct net *net = three(69, NULL);
+  struct tm_invite_error why;
+  char code[TM_INVITE_TEXT_LEN];
+
+  (void)state;
+  assert_int_equal(tm_client_invite(net_client(net, ALICE), "Bob", code), TM_OK);
+  for (unsigned s = 0; s < NET_STORES; s++)
+    net_store_lie(net, s, NET_CONFLICT);
+  assert_int_equal(tm_client_accept(net_client(net, BOB), "Alice", code, &why), TM_OK);
+  assert_true(wait_state(net, BOB, "Alice", TM_CONTACT_CONTESTED, 60000));
+  for (unsigned s = 0; s < NET_STORES; s++)
+    net_store_lie(net, s, s == 0 ? NET_CONFLICT : NET_HONEST);
+  /* One store alone that says so is a store that lies. */
+  pair(net, ALICE, "Carol", CAROL, "Alice");
+  net_free(net);
+}
+
 static void places_run_out(void **state)
 {
   struct net *net = three(67, NULL);
@@ -209,6 +229,7 @@ int main(int argc, char **argv)
       cmocka_unit_test(invites_expire),
       cmocka_unit_test(invites_are_taken_back),
       cmocka_unit_test(code_used_twice),
+      cmocka_unit_test(somebody_writes_under_our_ids),
       cmocka_unit_test(places_run_out),
       cmocka_unit_test(pairs_across_days_offline),
   };

@@ -66,6 +66,16 @@ static void typing_does_not_move_the_clock(void **state)
   net_free(idle);
 }
 
+/* What a packet depends on was written before: how long the disk takes does not show in when it leaves. */
+static void ticks_wait_for_no_disk(void **state)
+{
+  struct net *net = minute(true);
+
+  (void)state;
+  assert_int_equal(net_ticks_that_wrote(net, ALICE), 0);
+  net_free(net);
+}
+
 static void the_clock_is_poisson(void **state)
 {
   struct net *net = minute(false);
@@ -155,7 +165,7 @@ static void second_store_only_after_a_miss(void **state)
 }
 
 struct pattern {
-  double n, delay, puts, gets, found;
+  double n, moment, delay, puts, gets, found;
 };
 
 /* How ids are written and read: those that one wrote for oneself (decoys), or those from one to the other. */
@@ -166,12 +176,14 @@ static struct pattern pattern_of(const struct net *net, bool decoys, size_t from
   for (size_t i = from; i < net_asked_count(net); i++) {
     const struct net_asked *put = net_asked(net, i);
     bool first = true;
+    double moment;
     if (!put->put)
       continue;
     for (size_t j = from; j < i && first; j++)
       first = !net_asked(net, j)->put || memcmp(net_asked(net, j)->id, put->id, 32) != 0;
     if (!first)
       continue;
+    moment = (double)(put->at_ms % 2000);
     for (size_t j = i + 1; j < net_asked_count(net); j++) {
       const struct net_asked *get = net_asked(net, j);
       uint64_t slot_end = (put->at_ms / 2000 + 1) * 2000;
@@ -180,6 +192,7 @@ static struct pattern pattern_of(const struct net *net, bool decoys, size_t from
       if ((get->user == put->user) != decoys)
         break;
       p.n++;
+      p.moment += moment;
       p.delay += (double)get->at_ms - (double)slot_end;
       p.gets++;
       p.found += get->status == TM_BOX_FOUND;
@@ -208,13 +221,17 @@ static void real_and_decoy_look_alike(void **state)
   /* Each is read once, found at the first store that is asked, and at the same time after its slot. */
   assert_true(real.found == real.gets && decoy.found == decoy.gets);
   assert_true(fabs(real.delay / real.n - decoy.delay / decoy.n) < 150);
+  /* And written at some moment of the slot, although they were all typed at its beginning. */
+  assert_true(fabs(real.moment / real.n - decoy.moment / decoy.n) < 200);
+  assert_true(real.moment / real.n > 500);
   net_free(net);
 }
 
 int main(int argc, char **argv)
 {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(typing_does_not_move_the_clock), cmocka_unit_test(the_clock_is_poisson),
+    cmocka_unit_test(typing_does_not_move_the_clock), cmocka_unit_test(ticks_wait_for_no_disk),
+    cmocka_unit_test(the_clock_is_poisson),
     cmocka_unit_test(reads_once), cmocka_unit_test(reads_again_only_what_was_lost),
     cmocka_unit_test(second_store_only_after_a_miss), cmocka_unit_test(real_and_decoy_look_alike),
   };

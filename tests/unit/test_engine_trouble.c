@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include "box/request.h"
+
 #include "engine_user.h"
 
 static struct net *two(uint64_t seed)
@@ -122,6 +124,47 @@ static void all_stores_down_for_a_while(void **state)
   net_free(net);
 }
 
+/* Ids whose two stores are both dead are given up before they hold up everything behind them. */
+static void two_of_three_stores_dead(void **state)
+{
+  struct net *net = two(56);
+
+  (void)state;
+  net_store_up(net, 1, false);
+  net_store_up(net, 2, false);
+  net_run(net, 300000);
+  for (int i = 0; i < 5; i++) {
+    say(net, ALICE, "Bob", "still there?");
+    net_run(net, 2000);
+  }
+  assert_true(wait_received(net, BOB, "Alice", 5, 1500000));
+  net_free(net);
+}
+
+/* When one store has answered without the box and the other was silent twice, that is a miss: nobody is asked again. */
+static void asks_a_silent_store_twice(void **state)
+{
+  struct net *net = two(57);
+  size_t from = net_asked_count(net);
+  size_t twice = 0;
+
+  (void)state;
+  net_store_up(net, 0, false);
+  net_run(net, 60000);
+  for (size_t i = from; i < net_asked_count(net); i++) {
+    const struct net_asked *a = net_asked(net, i);
+    size_t silent = 0;
+    if (a->put || a->status != TM_BOX_MISSING)
+      continue;
+    for (size_t j = from; j < net_asked_count(net); j++)
+      silent += net_asked(net, j)->status == 0 && memcmp(net_asked(net, j)->id, a->id, 32) == 0;
+    assert_in_range(silent, 0, 2);
+    twice += silent == 2;
+  }
+  assert_true(twice > 20);
+  net_free(net);
+}
+
 static void catches_up_in_the_stated_time(void **state)
 {
   struct net *net = two(52);
@@ -232,6 +275,8 @@ int main(int argc, char **argv)
       cmocka_unit_test(stores_lie),
       cmocka_unit_test(one_store_of_each_pair_is_enough_for_files),
       cmocka_unit_test(all_stores_down_for_a_while),
+      cmocka_unit_test(two_of_three_stores_dead),
+      cmocka_unit_test(asks_a_silent_store_twice),
       cmocka_unit_test(catches_up_in_the_stated_time),
       cmocka_unit_test(misses_what_has_expired_but_not_the_message),
       cmocka_unit_test(junk_is_counted),
