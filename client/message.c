@@ -157,11 +157,6 @@ static int load_one(struct tm_state *s, sqlite3_stmt *stmt, struct tm_message_ro
   return err;
 }
 
-int tm_message_get(struct tm_state *s, uint64_t id, struct tm_message_row *row)
-{
-  return load_one(s, tm_db_start(s->db, "SELECT " COLUMNS " FROM message WHERE id = ?", "i", (int64_t)id), row);
-}
-
 int tm_message_find(struct tm_state *s, uint64_t conv, enum tm_way way, uint32_t number, struct tm_message_row *row)
 {
   return load_one(s,

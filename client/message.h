@@ -61,7 +61,6 @@ void tm_message_delete(struct tm_state *s, uint64_t id);   /* with its pieces */
 void tm_message_forget(struct tm_state *s, uint64_t conv); /* all of a conversation */
 
 /* Errors of these: TM_E_NOT_FOUND, TM_E_AUTH and TM_E_SYNTAX (damaged), TM_E_IO. */
-int tm_message_get(struct tm_state *s, uint64_t id, struct tm_message_row *row) TM_MUST_CHECK;
 int tm_message_find(struct tm_state *s, uint64_t conv, enum tm_way way, uint32_t number,
                     struct tm_message_row *row) TM_MUST_CHECK;
 /* The first of that conversation and state with a number above after. */

@@ -85,8 +85,6 @@ void tm_network_free(struct tm_network *net)
 
 size_t tm_network_entries(const struct tm_network *net) { return net->entries.n; }
 const struct tm_relay_info *tm_network_entry(const struct tm_network *net, size_t i) { return net->entries.relays[i]; }
-size_t tm_network_stores(const struct tm_network *net) { return net->stores.n; }
-const struct tm_relay_info *tm_network_store(const struct tm_network *net, size_t i) { return net->stores.relays[i]; }
 
 const struct tm_relay_info *tm_network_find_entry(const struct tm_network *net, const uint8_t identity[static 32])
 {

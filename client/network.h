@@ -23,10 +23,8 @@ void tm_network_free(struct tm_network *net);                                   
 
 size_t tm_network_entries(const struct tm_network *net);
 const struct tm_relay_info *tm_network_entry(const struct tm_network *net, size_t i);
-size_t tm_network_stores(const struct tm_network *net);
 /* The entry with that identity; NULL: there is none any more. */
 const struct tm_relay_info *tm_network_find_entry(const struct tm_network *net, const uint8_t identity[static 32]);
-const struct tm_relay_info *tm_network_store(const struct tm_network *net, size_t i);
 /* The k-th store (0 or 1) of an id. */
 const struct tm_relay_info *tm_network_store_of(const struct tm_network *net, const uint8_t id[static 32], unsigned k);
 

@@ -51,8 +51,6 @@ size_t tm_pool_real(const struct tm_pool *pool)
   return TM_POOL_MAX - pool->n_free - pool->counts[TM_REQUEST_DECOY] - pool->counts[TM_REQUEST_LOOP];
 }
 
-size_t tm_pool_count(const struct tm_pool *pool, enum tm_request_kind kind) { return pool->counts[kind]; }
-
 struct tm_request *tm_pool_each(struct tm_pool *pool, size_t *at)
 {
   while (*at < TM_POOL_MAX) {

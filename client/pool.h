@@ -73,7 +73,6 @@ struct tm_request *tm_pool_find(struct tm_pool *pool,
 /* One that is OUT with a deadline at or before now; NULL: none. */
 struct tm_request *tm_pool_overdue(struct tm_pool *pool, uint64_t now_ms);
 size_t tm_pool_real(const struct tm_pool *pool); /* real requests that wait or are out */
-size_t tm_pool_count(const struct tm_pool *pool, enum tm_request_kind kind);
 /* For going through all: NULL at the end; free ones are left out. *at starts at 0. */
 struct tm_request *tm_pool_each(struct tm_pool *pool, size_t *at);
 

@@ -42,8 +42,6 @@ void tm_schedule_start(struct tm_schedule *s, uint64_t now_ms, uint32_t mean_us)
 
 void tm_schedule_stop(struct tm_schedule *s) { s->next = HUGE_VAL; }
 
-bool tm_schedule_is_running(const struct tm_schedule *s) { return s->next != HUGE_VAL; }
-
 double tm_schedule_next(const struct tm_schedule *s) { return s->next; }
 
 void tm_schedule_advance(struct tm_schedule *s, uint64_t now_ms, uint32_t mean_us)

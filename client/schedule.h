@@ -20,7 +20,6 @@ void tm_schedule_free(struct tm_schedule *s);                                   
 /* Starts ticking from now (monotonic ms), with exponential gaps of that mean. */
 void tm_schedule_start(struct tm_schedule *s, uint64_t now_ms, uint32_t mean_us);
 void tm_schedule_stop(struct tm_schedule *s);
-bool tm_schedule_is_running(const struct tm_schedule *s);
 double tm_schedule_next(const struct tm_schedule *s); /* ms with a fraction; HUGE_VAL while stopped */
 /* The tick is taken; draws the next from its time, not from now, unless it is over a second late (a suspended machine).
  */

@@ -29,8 +29,7 @@ enum tm_meta {
   TM_META_TRUST = 2,
   TM_META_DOCUMENT = 3,
   TM_META_GUARD = 4,
-  TM_META_DELIVERY = 5, /* last delivery number given out: 8 bytes */
-  TM_META_SLOT = 6      /* slot_ms of the network, which must never change: 4 bytes */
+  TM_META_DELIVERY = 5 /* last delivery number given out: 8 bytes */
 };
 
 /*

@@ -33,7 +33,7 @@ static const struct tm_param table[] = {
   {AT(pool_min), 0, 1000000, 64, NULL, "packets", "timed-pool: so many packets always stay."},
   {AT(pool_share_permille), 1, 1000, 600, NULL, "thousandths",
    "timed-pool: share of what is above pool_min that each release lets go."},
-  {AT(pool_floor), 0, 1000000, 32, NULL, "packets",
+  {AT(pool_floor), 0, 1000000, 96, NULL, "packets",
    "timed-pool: before each release the relay fills the pool with dummies of its own up to so many packets."},
   {AT(slot_ms), 100, 86400000, 30000, NULL, "milliseconds",
    "Length of a slot, in which each sequence may write one box. Slot number = unix milliseconds / slot_ms."},

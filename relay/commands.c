@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -264,6 +265,19 @@ static void raise_descriptor_limit(const struct tm_relay_config *config)
            TM_KV_INT("limit", limit.rlim_cur), TM_KV_INT("wanted", want), TM_KV_END);
 }
 
+/* It is ending: one more word to end must not kill it before it has closed its files. */
+static void block_signals(void)
+{
+  sigset_t set;
+
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGHUP);
+  if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
+    tm_log(TM_LOG_WARN, "relay", "signals cannot be blocked", TM_KV_END);
+}
+
 int tm_relay_run(const struct tm_command_call *call)
 {
   struct tm_relay_config config;
@@ -278,6 +292,7 @@ int tm_relay_run(const struct tm_command_call *call)
   raise_descriptor_limit(&config);
   if (tm_engine_new(&engine, &engine_config) == TM_OK) {
     tm_engine_run(engine);
+    block_signals();
     tm_engine_free(engine);
     r = TM_EXIT_OK;
   }

@@ -65,7 +65,6 @@ static void write_counters(struct tm_engine *e)
 }
 
 struct event_base *tm_engine_base(struct tm_engine *engine) { return engine->base; }
-uint16_t tm_engine_port(const struct tm_engine *engine) { return tm_network_port(engine->net); }
 struct tm_replay *tm_engine_replay(struct tm_engine *engine) { return engine->replay; }
 
 /* ---- timers and signals ---- */

@@ -44,7 +44,6 @@ int tm_engine_reload(struct tm_engine *engine) TM_MUST_CHECK;
 
 struct tm_snapshot tm_engine_snapshot(struct tm_engine *engine);
 struct event_base *tm_engine_base(struct tm_engine *engine);
-uint16_t tm_engine_port(const struct tm_engine *engine);
 struct tm_replay *tm_engine_replay(struct tm_engine *engine); /* for tests */
 
 #endif

@@ -88,4 +88,3 @@ struct tm_item *tm_slab_item(struct tm_slab *slab, uint32_t index)
 }
 
 size_t tm_slab_used(const struct tm_slab *slab) { return slab->n - slab->n_unused; }
-size_t tm_slab_size(const struct tm_slab *slab) { return slab->n; }

@@ -39,6 +39,5 @@ void tm_slab_give(struct tm_slab *slab, uint32_t index);
 struct tm_item *tm_slab_item(struct tm_slab *slab, uint32_t index);
 
 size_t tm_slab_used(const struct tm_slab *slab);
-size_t tm_slab_size(const struct tm_slab *slab);
 
 #endif
