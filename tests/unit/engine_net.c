@@ -161,7 +161,7 @@ void net_params(struct tm_params *p)
                           .slot_ms = 2000,
                           .slot_lag_ms = 3000,
                           .sequences = 4,
-                          .tick_us = 50000,
+                          .tick_us = 80000,
                           .request_permille = 800,
                           .downlink_us = 20000,
                           .decoy_write_permille = 500,
