@@ -124,6 +124,12 @@ static size_t path_of(const json_t *o, tm_sphinx_node path[static 8])
   json_array_foreach(list, i, node) {
     exactly(node, "identity", path[i].identity, 32);
     exactly(node, "point", path[i].mix_point, 32);
+    if (json_object_get(node, "x25519") != NULL) {
+      uint8_t y[32];
+
+      assert_int_equal(tm_point_to_x25519(y, path[i].mix_point), TM_SPHINX_OK);
+      assert_bytes(node, "x25519", y, sizeof y);
+    }
     path[i].delay_ms = (uint32_t)number(node, "delay");
   }
   return json_array_size(list);
@@ -377,6 +383,20 @@ static void test_forward(void **state)
   assert_int_equal(seen, 0x3e); /* every path length from 1 to 5 */
 }
 
+/* The answer as its block's holder makes it is sealed under the reply's LIONESS key and no other. */
+static void check_reply_key(const json_t *c, const tm_sphinx *ctx, const uint8_t *packet, const uint8_t *body)
+{
+  uint8_t key[192], payload[PACKET_CAP];
+  uint8_t *const blocks[1] = {payload};
+  const uint8_t *const keys[1] = {key};
+
+  exactly(c, "reply_lioness_key", key, sizeof key);
+  memcpy(payload, packet + TM_SPHINX_HEADER_LEN, tm_payload_len(ctx));
+  backend->lioness_decrypt(blocks, keys, tm_payload_len(ctx), 1);
+  assert_true(sodium_is_zero(payload, TM_SPHINX_TAG_LEN));
+  assert_memory_equal(payload + TM_SPHINX_TAG_LEN, body, tm_sphinx_body_len(ctx));
+}
+
 static void test_reply(void **state)
 {
   size_t seen = 0;
@@ -404,6 +424,7 @@ static void test_reply(void **state)
     tm_sphinx_surb_use(ctx, surb, body, packet, first);
     assert_memory_equal(first, path[0].identity, 32);
     assert_bytes(c, "packet", packet, tm_sphinx_packet_len(ctx));
+    check_reply_key(c, ctx, packet, body);
     walk(c, ctx, packet);
     assert_int_equal(tm_sphinx_surb_open(ctx, &keys, packet + TM_SPHINX_HEADER_LEN), TM_SPHINX_OK);
     assert_bytes(c, "opened", packet + TM_SPHINX_HEADER_LEN + TM_SPHINX_TAG_LEN, tm_sphinx_body_len(ctx));
@@ -470,6 +491,8 @@ static void test_replay(void **state)
     tm_sphinx *ctx = context(c);
     tm_sphinx_key *key = key_of(member(c, "secret"));
 
+    /* The replay set, which the caller has, says it: TM_SPHINX_E_REPLAY. */
+    assert_int_equal(error_named(text(c, "error")), TM_SPHINX_E_REPLAY);
     EACH(member(c, "packets"), p) {
       uint8_t packet[PACKET_CAP];
       uint8_t *const packets[1] = {packet};
@@ -566,8 +589,11 @@ int main(void)
     return 1;
   for (const char *const *name = tm_sphinx_backends(); *name != NULL; name++) {
     backend = tm_backend_choose(*name);
-    if (backend == NULL)
+    if (backend == NULL) {
+      /* Another can be missing on this CPU. The portable one cannot: it failed its self-test. */
+      failed += strcmp(*name, "portable") == 0;
       continue;
+    }
     printf("back-end %s\n", *name);
     failed += cmocka_run_group_tests(tests, NULL, NULL);
   }

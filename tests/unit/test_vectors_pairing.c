@@ -56,6 +56,18 @@ static void parse(const char *typed, const json_t *c)
   assert_memory_equal(secret, vec_text(c, "secret"), SECRET_LEN);
 }
 
+/* The last four symbols of a code that is shown. */
+static void check_checksum(const json_t *c, const char *code)
+{
+  static const char alphabet[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+  const json_t *checksum = vec_cases(vec_member(c, "checksum"));
+  const char *last = code + strlen(code) - 4;
+
+  assert_int_equal(json_array_size(checksum), 4);
+  for (size_t i = 0; i < 4; i++)
+    assert_int_equal(last[i], alphabet[json_integer_value(json_array_get(checksum, i)) & 31]);
+}
+
 static void test_codes(void **state)
 {
   (void)state;
@@ -69,6 +81,7 @@ static void test_codes(void **state)
       random[i] = (uint8_t)json_integer_value(json_array_get(symbols, i));
     tm_invite_make(random, code);
     assert_string_equal(code, vec_text(c, "code"));
+    check_checksum(c, code);
     parse(code, c);
   }
 }
