@@ -9,8 +9,8 @@ VECTORS_CFLAGS = $(UNIT_CFLAGS) $(JANSSON_CFLAGS)
 VECTORS_LIBS = $(SODIUM_LIBS) $(CMOCKA_LIBS) $(JANSSON_LIBS)
 
 test_vectors_link_SOURCES = tests/unit/test_vectors_link.c $(vectors_sources)
-test_vectors_link_CFLAGS = $(VECTORS_CFLAGS)
-test_vectors_link_LDADD = liblink.la libbase.la $(VECTORS_LIBS)
+test_vectors_link_CFLAGS = $(VECTORS_CFLAGS) $(OPENSSL_CFLAGS)
+test_vectors_link_LDADD = liblink.la libbase.la $(VECTORS_LIBS) $(EVENT_LIBS) $(OPENSSL_LIBS)
 
 test_vectors_directory_SOURCES = tests/unit/test_vectors_directory.c $(vectors_sources)
 test_vectors_directory_CFLAGS = $(VECTORS_CFLAGS)
