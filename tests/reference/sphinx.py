@@ -78,8 +78,8 @@ def create_header(path, command, field32, random, limit=True):
     delay, to make the headers that a relay must refuse."""
     n = len(path)
     require(1 <= n <= HOPS_MAX, "hops")
-    require(all(is_valid_point(hop.point) for hop in path), "point")
     require(not limit or all(hop.delay <= DELAY_MAX for hop in path), "delay")
+    require(all(is_valid_point(hop.point) for hop in path), "point")
     assert len(random) == CREATE_RANDOM_LEN
     last_field = random[32:64] if field32 is None else field32
     last_tail, padding = random[64:80], random[80:80 + (HOPS_MAX - n) * BLOCK_LEN]

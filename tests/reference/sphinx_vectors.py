@@ -181,7 +181,7 @@ class Negative:
         self.secrets, self.path = relays(rand, "negative", 3)
         self.header = self.make(self.path, s.DELIVER)
         self.packet = s.create_packet(self.header, rand("negative body", body_len))
-        self.headers, self.bodies = [], []
+        self.headers, self.bodies, self.open = [], [], []
 
     def make(self, path, command):
         return s.create_header(path, command, None, self.rand("negative random", s.CREATE_RANDOM_LEN), limit=False)
@@ -231,17 +231,33 @@ class Negative:
                 header = self.make([late] + self.path[1:n], s.DELIVER)
                 self.add(f"delay {delay} in {name}", s.create_packet(header, bytes(self.body_len)), "command")
 
+    def add_body(self, name, packet, errors):
+        case = {"name": name, "body_length": self.body_len, "secrets": self.secrets, "packet": packet, "steps": []}
+        for secret in self.secrets:
+            packet, verdict = s.process_body(s.process_header(secret, packet, self.body_len))
+            case["steps"].append({"packet": packet, "error": verdict})
+        assert [step["error"] for step in case["steps"]] == errors
+        self.bodies.append(case)
+        return packet
+
     def tags(self):
         for offset in (313, 344, 345, s.HEADER_LEN + s.TAG_LEN + self.body_len - 1):
-            packet = self.flip(offset)
-            steps = []
-            for secret in self.secrets:
-                packet, verdict = s.process_body(s.process_header(secret, packet, self.body_len))
-                steps.append({"packet": packet, "error": verdict})
-            assert [step["error"] for step in steps] == [None, None, "tag"]
-            self.bodies.append({"name": f"payload: lowest bit of byte {offset} flipped on the way",
-                                "body_length": self.body_len, "secrets": self.secrets, "packet": self.flip(offset),
-                                "steps": steps})
+            self.add_body(f"payload: lowest bit of byte {offset} flipped on the way", self.flip(offset),
+                          [None, None, "tag"])
+
+    def tagged_reply(self):
+        """No relay can see it; whoever opens it does."""
+        session, surb_id, reply_key = (self.rand("negative reply " + x, n) for x, n in
+                                       (("session", 16), ("id", 16), ("key", 32)))
+        surb, header = s.create_surb(self.path, session, surb_id, reply_key,
+                                     self.rand("negative reply random", s.CREATE_RANDOM_LEN))
+        packet = s.use_surb(surb, self.rand("negative reply body", self.body_len))[1]
+        last = self.add_body("reply: lowest bit of byte 345 flipped on the way, handed on all the same",
+                             self.flip(345, packet=packet), [None, None, None])
+        args = header.payload_keys, reply_key, last[s.HEADER_LEN:]
+        assert refusal(s.open_reply, *args) == "tag"
+        self.open.append({"name": "changed on its way", "body_length": self.body_len, "payload_keys": args[0],
+                          "reply_key": args[1], "payload": args[2], "error": "tag"})
 
 
 def open_errors(rand, case):
@@ -265,7 +281,8 @@ def create_errors(rand):
     late = s.Hop(path[2].identity, path[2].point, s.DELAY_MAX + 1)
     cases = [("no hop", [], "hops"), ("six hops", path + path[:1], "hops"),
              ("mixed-order point", [path[0], bad], "point"), ("low-order point", [path[0], low, path[2]], "point"),
-             ("delay over the limit", path[:2] + [late], "delay")]
+             ("delay over the limit", path[:2] + [late], "delay"),
+             ("delay over the limit behind a bad point", [bad, late], "delay")]
     for name, hops, error in cases:
         random = rand("create random", s.CREATE_RANDOM_LEN)
         assert refusal(s.create_header, hops, s.DELIVER, None, random) == error, name
@@ -287,7 +304,8 @@ def make(rand):
     full, small = 2048, 256
     replies = [reply_case(rand, n, full) for n in range(1, 6)] + [reply_case(rand, 3, small)]
     negative = Negative(rand, small)
-    for step in (negative.lengths, negative.elements, negative.macs, negative.commands, negative.tags):
+    for step in (negative.lengths, negative.elements, negative.macs, negative.commands, negative.tags,
+                 negative.tagged_reply):
         step()
     at_full = Negative(rand, full)
     at_full.lengths()
@@ -303,6 +321,6 @@ def make(rand):
             "headers": negative.headers + at_full.headers,
             "replay": replays(rand, small),
             "bodies": negative.bodies + at_full.bodies,
-            "open": open_errors(rand, replies[-1]),
+            "open": open_errors(rand, replies[-1]) + negative.open,
         },
     }
