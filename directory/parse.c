@@ -70,6 +70,17 @@ static int read_param(struct tm_document *doc, struct tm_text *text, size_t i)
   return TM_OK;
 }
 
+/* One more behind the last one: a newer version's, or one that stands twice. */
+static int refuse_param(struct tm_text *text)
+{
+  struct tm_span value = text->value;
+  struct tm_span name;
+
+  if (tm_span_word(&value, &name) && tm_params_find(name) < tm_params_count())
+    return tm_fault_set(text->fault, text->line, TM_E_SYNTAX, "a parameter stands twice");
+  return tm_fault_set(text->fault, text->line, TM_E_UNKNOWN, "unknown parameter: a newer version is needed to read this");
+}
+
 static int read_head(struct tm_document *doc, struct tm_text *text)
 {
   const char *conflict;
@@ -86,7 +97,7 @@ static int read_head(struct tm_document *doc, struct tm_text *text)
   if (err != TM_OK)
     return err;
   if (tm_text_at(text, "param"))
-    return tm_fault_set(text->fault, text->line, TM_E_UNKNOWN, "one parameter too many: it is unknown or stands twice");
+    return refuse_param(text);
   conflict = tm_params_conflict(&doc->params);
   if (conflict != NULL)
     return tm_fault_set(text->fault, 0, TM_E_SYNTAX, "%s", conflict);

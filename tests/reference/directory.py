@@ -319,6 +319,9 @@ def parse_params(lines):
             params[name] = value
         else:
             params[name] = decimal(value, low, high)
+    if lines.next_is("param"):
+        require(lines.take("param", 2)[0] in PARAM_NAMES, "unknown")
+        require(False, "syntax")
     p = params
     require(p["key_grace_s"] <= p["epoch_s"] and p["downlink_us"] < p["tick_us"]
             and p["box_expiry_s"] * 1000 > p["slot_ms"] + p["slot_lag_ms"]
