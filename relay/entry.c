@@ -12,9 +12,8 @@
 
 /* Clients are spread over so many phases of the clock, so that not all are served in one burst. */
 #define PHASES 4
-/* A timer cannot do less; where the interval is shorter than that for each phase, a client gets several cells at once. */
+/* A timer cannot do less; where the interval is shorter than that for each phase, a client gets several cells at once, so much less often. */
 #define STEP_MIN_US 1000
-#define CELLS_AT_ONCE_MAX 64
 /* A client that does not read gets nothing more queued behind so many cells, and those of one beat; its link will time out. */
 #define LINK_QUEUE_MAX 8
 /*
@@ -171,8 +170,8 @@ static void on_clock(evutil_socket_t fd, short what, void *arg)
 
 static void set_clock(struct tm_entry *e, uint32_t interval_us)
 {
-  uint32_t step = interval_us / PHASES > STEP_MIN_US ? interval_us / PHASES : STEP_MIN_US;
-  struct timeval tv = {.tv_sec = step / 1000000, .tv_usec = step % 1000000};
+  struct timeval tv;
+  uint32_t step;
 
   if (interval_us == e->interval_us)
     return;
@@ -180,8 +179,10 @@ static void set_clock(struct tm_entry *e, uint32_t interval_us)
   event_del(e->timer);
   if (interval_us == 0)
     return;
-  e->at_once = PHASES * step / interval_us;
-  e->at_once = e->at_once < 1 ? 1 : e->at_once > CELLS_AT_ONCE_MAX ? CELLS_AT_ONCE_MAX : e->at_once;
+  e->at_once = (PHASES * STEP_MIN_US - 1) / interval_us + 1;
+  step = e->at_once * interval_us / PHASES;
+  tv.tv_sec = step / 1000000;
+  tv.tv_usec = step % 1000000;
   if (e->clients > 0)
     event_add(e->timer, &tv);
 }

@@ -228,6 +228,26 @@ static void test_nobody_takes_all_places(void **state)
   assert_int_equal(tm_slab_used(slab), 0);
 }
 
+/* Beats that are too short for a timer come several at once and as often as the document says. */
+static void test_short_beats(void **state)
+{
+  static const struct {
+    uint32_t downlink_us;
+    size_t at_once;
+  } cases[] = {{100, 40}, {1000, 4}, {3000, 2}, {3999, 2}, {4000, 1}, {4001, 1}};
+
+  (void)state;
+  for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    doc[0].params.downlink_us = cases[i].downlink_us;
+    tm_entry_set_document(entry, &doc[0]);
+    assert_true(tm_entry_up(entry, &links[0], 0));
+    links[0].n_cells = 0;
+    pump_until_cells(&links[0], 1);
+    assert_int_equal(links[0].n_cells, cases[i].at_once);
+    tm_entry_down(entry, &links[0]);
+  }
+}
+
 static void test_one_cell_at_each_beat(void **state)
 {
   struct tm_link *l = &links[0];
@@ -313,6 +333,7 @@ int main(void)
     cmocka_unit_test_setup_teardown(test_places, start, stop),
     cmocka_unit_test_setup_teardown(test_floods, start, stop),
     cmocka_unit_test_setup_teardown(test_nobody_takes_all_places, start, stop),
+    cmocka_unit_test_setup_teardown(test_short_beats, start, stop),
     cmocka_unit_test_setup_teardown(test_one_cell_at_each_beat, start, stop),
     cmocka_unit_test_setup_teardown(test_new_document_begins_again, start, stop),
     cmocka_unit_test_setup_teardown(test_one_who_does_not_read, start, stop),
