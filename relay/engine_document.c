@@ -26,11 +26,10 @@ static void complain(struct tm_engine *e, int err)
          TM_KV_END);
 }
 
-static void apply(struct tm_engine *e)
+/* Tells the operator where the document and the configuration disagree. err: what the network made of it. */
+static void compare_places(const struct tm_engine *e, const struct tm_document *doc, int err)
 {
-  const struct tm_document *doc = tm_watch_document(e->watch);
-  const struct tm_params *params = tm_document_params(doc);
-  int err = tm_network_document(e->net, doc);
+  const struct tm_relay_info *self = tm_document_find(doc, tm_network_identity(e->net));
 
   if (err == TM_E_NOT_FOUND)
     tm_log(TM_LOG_ERROR, "document", "this relay does not stand in it; no packets will come", TM_KV_END);
@@ -38,6 +37,17 @@ static void apply(struct tm_engine *e)
     tm_log(TM_LOG_ERROR, "document", "it gives this relay other roles than its configuration; what both name holds", TM_KV_END);
   else if (err != TM_OK)
     tm_log(TM_LOG_ERROR, "document", "some relays are not dialled", TM_KV_NAME("reason", tm_strerror(err)), TM_KV_END);
+  if (self != NULL && strcmp(self->address, e->config->address) != 0)
+    tm_log(TM_LOG_WARN, "document", "it gives this relay another address than its configuration; others dial that one", TM_KV_END);
+}
+
+static void apply(struct tm_engine *e)
+{
+  const struct tm_document *doc = tm_watch_document(e->watch);
+  const struct tm_params *params = tm_document_params(doc);
+  int err = tm_network_document(e->net, doc);
+
+  compare_places(e, doc, err);
   if (e->entry != NULL) {
     tm_entry_set_document(e->entry, doc);
     if ((tm_network_roles(e->net) & TM_ROLE_ENTRY) == 0)
