@@ -293,7 +293,7 @@ static int take_welcome(struct tm_link *link, const uint8_t *cell)
   return TM_OK;
 }
 
-/* May a cell of that type come in on this link? doc/spec/link.md, section 5. */
+/* May a cell of that type come in on this link? doc/spec/link.md, section 3. */
 static bool may_come(const struct tm_link *link, enum tm_cell_type type)
 {
   switch (type) {
