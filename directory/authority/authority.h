@@ -30,5 +30,8 @@ int tm_authority_fault(const struct tm_command_call *call, const char *path, int
  */
 int tm_authority_read_params(const struct tm_command_call *call, const char *path, char *const settings[], size_t n,
                              struct tm_params *params);
+/* The same from the text of such a file; path is for messages. */
+int tm_authority_parse_params(const struct tm_command_call *call, const char *path, const char *text, size_t len,
+                              struct tm_params *params);
 
 #endif

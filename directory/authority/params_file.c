@@ -102,22 +102,29 @@ static int read_lines(struct params_file *f, const char *text, size_t len)
   return failed;
 }
 
-int tm_authority_read_params(const struct tm_command_call *call, const char *path, char *const settings[], size_t n,
-                             struct tm_params *params)
+int tm_authority_parse_params(const struct tm_command_call *call, const char *path, const char *text, size_t len,
+                              struct tm_params *params)
 {
   struct params_file f = {.call = call, .path = path, .params = params};
-  char *text;
-  size_t len;
-  size_t index;
-  int failed;
 
   if (tm_params_count() > SEEN_MAX)
     abort();
   memset(params, 0, sizeof *params);
-  failed = tm_authority_read(call, path, PARAMS_MAX, &text, &len);
+  return read_lines(&f, text, len);
+}
+
+int tm_authority_read_params(const struct tm_command_call *call, const char *path, char *const settings[], size_t n,
+                             struct tm_params *params)
+{
+  char *text;
+  size_t len;
+  size_t index;
+  int failed = tm_authority_read(call, path, PARAMS_MAX, &text, &len);
+
+  memset(params, 0, sizeof *params);
   if (failed)
     return failed;
-  failed = read_lines(&f, text, len);
+  failed = tm_authority_parse_params(call, path, text, len, params);
   tm_file_free((uint8_t *)text, len);
   for (size_t i = 0; i < n && !failed; i++) {
     const char *equal = strchr(settings[i], '=');

@@ -37,6 +37,11 @@ tests_fuzz_fuzz_link_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS) $(OPENSSL_CFLAGS)
 tests_fuzz_fuzz_link_LDFLAGS = $(FUZZLDFLAGS)
 tests_fuzz_fuzz_link_LDADD = liblink.la $(FUZZ_LIBS) $(EVENT_LIBS) $(OPENSSL_LIBS)
 
+fuzz_targets += tests/fuzz/fuzz_address
+tests_fuzz_fuzz_address_SOURCES = tests/fuzz/fuzz_address.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_address_LDFLAGS = $(FUZZLDFLAGS)
+tests_fuzz_fuzz_address_LDADD = liblink.la $(FUZZ_LIBS)
+
 include tests/fuzz/box.mk
 include tests/fuzz/directory.mk
 include tests/fuzz/command.mk
