@@ -269,7 +269,7 @@ void tm_client_reply(struct tm_client *c, const uint8_t surb_id[static TM_SPHINX
 
 /* ---- document ---- */
 
-const uint8_t *tm_client_document_digest(const struct tm_client *c) { return tm_document_digest(c->doc); }
+const uint8_t *tm_client_document_digest(const struct tm_client *c) { return tm_document_text_digest(c->doc); }
 
 bool tm_client_document_due(struct tm_client *c)
 {

@@ -72,7 +72,7 @@ int tm_client_prepare(struct tm_client *c) TM_MUST_CHECK;
  * scratch. */
 void tm_client_reply(struct tm_client *c, const uint8_t surb_id[static TM_SPHINX_SURB_ID_LEN],
                      uint8_t payload[static TM_SPHINX_PAYLOAD_LEN]);
-/* Digest of the document held, 32 bytes, for the document request. */
+/* Digest of the text of the document held, 32 bytes, for the document request. */
 const uint8_t *tm_client_document_digest(const struct tm_client *c);
 /* Should the daemon ask the entry for a document now? (past half of its validity, or none valid; at most once per some
  * minutes or a tenth of the validity) */

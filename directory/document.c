@@ -32,7 +32,7 @@ static int check_signatures(const struct tm_trust *trust, const char *bytes, siz
   return *good >= tm_trust_needed(trust) ? TM_OK : TM_E_SIGNATURE;
 }
 
-static int keep_bytes(struct tm_document *doc, const void *bytes, size_t len)
+static int keep_bytes(struct tm_document *doc, const void *bytes, size_t len, size_t text_len)
 {
   doc->bytes = malloc(len);
   if (doc->bytes == NULL)
@@ -40,6 +40,7 @@ static int keep_bytes(struct tm_document *doc, const void *bytes, size_t len)
   memcpy(doc->bytes, bytes, len);
   doc->len = len;
   crypto_generichash(doc->digest, sizeof doc->digest, doc->bytes, len, NULL, 0);
+  crypto_generichash(doc->text_digest, sizeof doc->text_digest, doc->bytes, text_len, NULL, 0);
   return TM_OK;
 }
 
@@ -49,7 +50,7 @@ int tm_document_open(struct tm_document **out, const struct tm_trust *trust, con
   struct tm_document *doc = NULL;
   struct tm_fault fault;
   size_t signers = 0;
-  size_t text_len;
+  size_t text_len = 0;
   int err = TM_E_TOO_BIG;
 
   *out = NULL;
@@ -64,7 +65,7 @@ int tm_document_open(struct tm_document **out, const struct tm_trust *trust, con
   if (err == TM_OK && now_s >= doc->valid_until)
     err = TM_E_EXPIRED;
   if (err == TM_OK)
-    err = keep_bytes(doc, bytes, len);
+    err = keep_bytes(doc, bytes, len, text_len);
   if (err != TM_OK) {
     tm_document_free(doc);
     return err;
@@ -89,6 +90,7 @@ const char *tm_document_network(const struct tm_document *doc) { return doc->net
 uint64_t tm_document_valid_from(const struct tm_document *doc) { return doc->valid_from; }
 uint64_t tm_document_valid_until(const struct tm_document *doc) { return doc->valid_until; }
 const uint8_t *tm_document_digest(const struct tm_document *doc) { return doc->digest; }
+const uint8_t *tm_document_text_digest(const struct tm_document *doc) { return doc->text_digest; }
 size_t tm_document_relays(const struct tm_document *doc) { return doc->n_relays; }
 
 const uint8_t *tm_document_bytes(const struct tm_document *doc, size_t *len)

@@ -89,6 +89,11 @@ uint64_t tm_document_valid_until(const struct tm_document *doc);
 /* Signatures and all, as opened and as served. */
 const uint8_t *tm_document_bytes(const struct tm_document *doc, size_t *len);
 const uint8_t *tm_document_digest(const struct tm_document *doc); /* BLAKE2b-256 of those bytes, 32 */
+/*
+ * BLAKE2b-256 of the text without its signature lines. Everybody who has this document has the same one, whatever lines
+ * whoever served it left out, put in or changed the order of.
+ */
+const uint8_t *tm_document_text_digest(const struct tm_document *doc);
 size_t tm_document_relays(const struct tm_document *doc);
 const struct tm_relay_info *tm_document_relay(const struct tm_document *doc, size_t i);
 /* NULL: unknown. */

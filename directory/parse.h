@@ -28,6 +28,7 @@ struct tm_document {
   uint8_t *bytes; /* signatures and all; NULL while only the text was read */
   size_t len;
   uint8_t digest[32];
+  uint8_t text_digest[32];
 };
 
 /*

@@ -29,7 +29,7 @@ enum tm_cell_type {
    */
   TM_CELL_WELCOME = 3,
   TM_CELL_REPLY = 4,       /* entry to client: SURB identifier (16), payload (TM_SPHINX_PAYLOAD_LEN) */
-  TM_CELL_DOC_REQUEST = 5, /* client to entry: BLAKE2b-256 of the signed document it has, or zeros (32) */
+  TM_CELL_DOC_REQUEST = 5, /* client to entry: BLAKE2b-256 of the text of the document it has, or zeros (32) */
   /*
    * Entry to client: digest (32), total length (4; 0: yours is the newest), offset (4), data (up to
    * TM_CELL_DOC_DATA_MAX)

@@ -36,7 +36,7 @@ struct session {
   uint64_t stock_ms;         /* when that was reckoned */
   bool asked;                /* wants the document */
   uint32_t offset;           /* bytes of it that were sent */
-  uint8_t digest[TM_CELL_DIGEST_LEN]; /* that it has */
+  uint8_t digest[TM_CELL_DIGEST_LEN]; /* of the text that it has */
   uint8_t handle[TM_SPHINX_HANDLE_LEN];
 };
 
@@ -103,9 +103,9 @@ static void send_piece(struct tm_entry *e, struct session *s, uint8_t cell[stati
   const uint8_t *bytes = e->doc == NULL ? NULL : tm_document_bytes(e->doc, &total);
   size_t n = total - s->offset < TM_CELL_DOC_DATA_MAX ? total - s->offset : TM_CELL_DOC_DATA_MAX;
 
-  if (bytes == NULL || memcmp(s->digest, tm_document_digest(e->doc), sizeof s->digest) == 0) {
+  if (bytes == NULL || memcmp(s->digest, tm_document_text_digest(e->doc), sizeof s->digest) == 0) {
     n = total = 0;
-    tm_cell_doc_piece(cell, bytes == NULL ? s->digest : tm_document_digest(e->doc), 0, 0, NULL, 0);
+    tm_cell_doc_piece(cell, s->digest, 0, 0, NULL, 0);
   } else
     tm_cell_doc_piece(cell, tm_document_digest(e->doc), (uint32_t)total, s->offset, bytes + s->offset, n);
   if (tm_link_send(s->link, cell) != TM_OK)

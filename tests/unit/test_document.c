@@ -108,6 +108,32 @@ static void test_opens(void **state)
   tm_document_free(doc);
 }
 
+/* Signature lines that somebody adds or leaves out make another file of it, and the same document. */
+static void test_text_digest(void **state)
+{
+  struct tm_note_signer stranger;
+  struct tm_document *doc[3];
+  uint8_t digest[32];
+  size_t len[3];
+  char *note[3];
+
+  (void)state;
+  note[0] = fixture_sign(text, text_len, 0, 3, &len[0]);
+  note[1] = fixture_sign(text, text_len, 0, 4, &len[1]);
+  assert_int_equal(tm_note_signer_make(&stranger, "client-17", (const uint8_t *)"a mark, thirty-two bytes of seed"), TM_OK);
+  assert_int_equal(tm_note_sign(&stranger, note[0], len[0], &note[2], &len[2]), TM_OK);
+  crypto_generichash(digest, sizeof digest, (const uint8_t *)text, text_len, NULL, 0);
+  for (size_t i = 0; i < 3; i++) {
+    assert_int_equal(tm_document_open(&doc[i], trust, note[i], len[i], FIXTURE_NOW, NULL), TM_OK);
+    assert_memory_equal(tm_document_text_digest(doc[i]), digest, sizeof digest);
+    assert_true(i == 0 || memcmp(tm_document_digest(doc[i]), tm_document_digest(doc[i - 1]), sizeof digest) != 0);
+  }
+  for (size_t i = 0; i < 3; i++) {
+    tm_document_free(doc[i]);
+    free(note[i]);
+  }
+}
+
 static void test_relays(void **state)
 {
   struct tm_document *doc;
@@ -558,7 +584,8 @@ static void test_relay_fields(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_opens),         cmocka_unit_test(test_relays),
+    cmocka_unit_test(test_opens),         cmocka_unit_test(test_text_digest),
+    cmocka_unit_test(test_relays),
     cmocka_unit_test(test_thresholds),    cmocka_unit_test(test_duplicate_signer),
     cmocka_unit_test(test_bad_signatures), cmocka_unit_test(test_validity),
     cmocka_unit_test(test_fields),        cmocka_unit_test(test_bytes),

@@ -10,7 +10,10 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <sodium.h>
 #include <sqlite3.h>
+
+#include "directory/note.h"
 
 #include "engine_user.h"
 
@@ -234,6 +237,28 @@ static void link_comes_and_goes(void **state)
   net_free(net);
 }
 
+/* Whoever serves a document must not know a client again by the signature lines that it put there. */
+static void document_without_marks(void **state)
+{
+  struct net *net = two(10);
+  struct tm_client *a = net_client(net, ALICE);
+  struct tm_note_signer stranger;
+  uint8_t digest[32];
+  size_t len, marked_len;
+  char *doc, *marked;
+
+  (void)state;
+  doc = net_document(net, 0, 86400, NULL, &len);
+  crypto_generichash(digest, sizeof digest, (uint8_t *)doc, (size_t)(strstr(doc, "\n\n") - doc) + 1, NULL, 0);
+  assert_int_equal(tm_note_signer_make(&stranger, "client-17", (const uint8_t *)"a mark, thirty-two bytes of seed"), TM_OK);
+  assert_int_equal(tm_note_sign(&stranger, doc, len, &marked, &marked_len), TM_OK);
+  assert_int_equal(tm_client_document(a, (uint8_t *)marked, marked_len), TM_OK);
+  assert_memory_equal(tm_client_document_digest(a), digest, sizeof digest);
+  free(marked);
+  free(doc);
+  net_free(net);
+}
+
 static void documents(void **state)
 {
   struct net *net = two(10);
@@ -417,6 +442,7 @@ int main(void)
       cmocka_unit_test(survives_closing),
       cmocka_unit_test(link_comes_and_goes),
       cmocka_unit_test(documents),
+      cmocka_unit_test(document_without_marks),
       cmocka_unit_test(expired_document_stops_the_clock),
       cmocka_unit_test(state_is_private),
       cmocka_unit_test(newer_and_damaged_state),
