@@ -106,7 +106,25 @@ static void read_hello(struct tm_client *c, struct tm_conv *conv, const uint8_t 
   sodium_memzero(random, sizeof random);
 }
 
-static void read_confirm(struct tm_client *c, struct tm_conv *conv, const uint8_t text[static TM_BOX_TEXT_LEN])
+/*
+ * The other's sequence, which was made for this pairing before the box of that slot was sealed. One from elsewhere would
+ * have us move a chain, and read, through all the slots from there on, before anybody else's. Errors: TM_E_POINT,
+ * TM_E_STATE.
+ */
+static int take_sequence(const struct tm_client *c, const struct tm_conv *conv, uint64_t slot,
+                         const uint8_t capability[static TM_BOX_CAPABILITY_LEN], struct tm_box_reader *reader)
+{
+  int err = tm_box_reader_init(reader, capability);
+
+  if (err == TM_OK && (reader->index < conv->since_s * 1000 / c->params->slot_ms || reader->index > slot)) {
+    sodium_memzero(reader, sizeof *reader);
+    err = TM_E_STATE;
+  }
+  return err;
+}
+
+static void read_confirm(struct tm_client *c, struct tm_conv *conv, uint64_t slot,
+                         const uint8_t text[static TM_BOX_TEXT_LEN])
 {
   uint8_t capability[TM_BOX_CAPABILITY_LEN];
   struct tm_box_reader reader;
@@ -116,7 +134,7 @@ static void read_confirm(struct tm_client *c, struct tm_conv *conv, const uint8_
     return;
   err = tm_pairing_confirm_read(text, conv->code, conv->ephemeral, conv->peer_public, capability);
   if (err == TM_OK)
-    err = tm_box_reader_init(&reader, capability);
+    err = take_sequence(c, conv, slot, capability, &reader);
   if (err == TM_OK) {
     conv->reader = reader;
     conv->has_reader = true;
@@ -143,7 +161,8 @@ static int answer_offer(struct tm_client *c, struct tm_conv *conv, const uint8_t
   return err;
 }
 
-static void read_offer(struct tm_client *c, struct tm_conv *conv, const uint8_t text[static TM_BOX_TEXT_LEN])
+static void read_offer(struct tm_client *c, struct tm_conv *conv, uint64_t slot,
+                       const uint8_t text[static TM_BOX_TEXT_LEN])
 {
   uint8_t inviter[TM_PAIRING_EPHEMERAL_LEN];
   uint8_t capability[TM_BOX_CAPABILITY_LEN];
@@ -152,7 +171,7 @@ static void read_offer(struct tm_client *c, struct tm_conv *conv, const uint8_t 
   int err = tm_pairing_offer_read(text, conv->code, conv->ephemeral, inviter, capability, safety);
 
   if (err == TM_OK)
-    err = tm_box_reader_init(&reader, capability);
+    err = take_sequence(c, conv, slot, capability, &reader);
   if (err == TM_E_AUTH ||
       (err == TM_OK && conv->has_peer_public && memcmp(inviter, conv->peer_public, sizeof inviter) != 0)) {
     /* Meant for somebody else who used the code, or from somebody else who has it. */
@@ -179,15 +198,14 @@ void tm_meeting_read(struct tm_client *c, struct tm_conv *conv, uint64_t slot,
 {
   enum tm_pairing_message type;
 
-  (void)slot;
   if (tm_pairing_type(text, &type) != TM_OK)
     return;
   if (conv->kind == TM_CONV_INVITER && type == TM_PAIRING_HELLO)
     read_hello(c, conv, text);
   else if (conv->kind == TM_CONV_INVITER && type == TM_PAIRING_CONFIRM)
-    read_confirm(c, conv, text);
+    read_confirm(c, conv, slot, text);
   else if (conv->kind == TM_CONV_ACCEPTOR && type == TM_PAIRING_OFFER)
-    read_offer(c, conv, text);
+    read_offer(c, conv, slot, text);
 }
 
 void tm_meeting_accepted(struct tm_client *c, struct tm_conv *conv, uint64_t slot)

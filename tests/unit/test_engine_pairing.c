@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include "client/internal.h"
+
 #include "engine_user.h"
 
 static struct net *three(uint64_t seed, const struct tm_params *given)
@@ -162,6 +164,48 @@ static void somebody_writes_under_our_ids(void **state)
   net_free(net);
 }
 
+static bool has_confirm(void *arg)
+{
+  const struct tm_conv *conv = tm_conv_by_name(net_client(arg, BOB)->conv, "Alice");
+
+  return conv != NULL && conv->has_peer_public && conv->has_text && conv->text_slot == 0;
+}
+
+/* An acceptor whose sequence begins elsewhere: whoever believed it would read slots that never were, before all others. */
+static void sequence_from_elsewhere(uint64_t seed, uint64_t index)
+{
+  struct net *net = three(seed, NULL);
+  static const uint8_t zeros[TM_BOX_SEED_LEN];
+  struct tm_box_writer writer;
+  uint8_t capability[TM_BOX_CAPABILITY_LEN];
+  struct tm_invite_error why;
+  struct tm_conv *bob;
+  char code[TM_INVITE_TEXT_LEN];
+
+  assert_int_equal(tm_client_invite(net_client(net, ALICE), "Bob", code), TM_OK);
+  assert_int_equal(tm_client_accept(net_client(net, BOB), "Alice", code, &why), TM_OK);
+  assert_true(net_until(net, 60000, has_confirm, net));
+  bob = tm_conv_by_name(net_client(net, BOB)->conv, "Alice");
+  tm_box_writer_init(&writer, zeros, index);
+  tm_box_capability(&writer, capability);
+  assert_int_equal(tm_pairing_confirm_write(bob->text, bob->code, bob->ephemeral, bob->peer_public, capability, zeros), TM_OK);
+  net_run(net, 60000);
+  assert_int_equal(state_of(net, BOB, "Alice"), TM_CONTACT_READY);
+  assert_int_equal(state_of(net, ALICE, "Bob"), TM_CONTACT_CONFIRMING);
+  net_free(net);
+}
+
+static void sequences_begin_in_the_pairing(void **state)
+{
+  struct tm_params params;
+
+  (void)state;
+  net_params(&params);
+  sequence_from_elsewhere(67, 0);
+  sequence_from_elsewhere(68, NET_START_MS / params.slot_ms - 2);
+  sequence_from_elsewhere(69, NET_START_MS / params.slot_ms + 1000);
+}
+
 static void places_run_out(void **state)
 {
   struct net *net = three(67, NULL);
@@ -233,6 +277,7 @@ int main(int argc, char **argv)
       cmocka_unit_test(invites_are_taken_back),
       cmocka_unit_test(code_used_twice),
       cmocka_unit_test(somebody_writes_under_our_ids),
+      cmocka_unit_test(sequences_begin_in_the_pairing),
       cmocka_unit_test(places_run_out),
       cmocka_unit_test(pairs_across_days_offline),
   };
