@@ -103,7 +103,8 @@ size_t tm_ring_push(struct tm_ring *ring, const uint32_t *items, size_t n)
 size_t tm_ring_pop(struct tm_ring *ring, uint32_t *items, size_t cap)
 {
   size_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
-  size_t head = atomic_load_explicit(&ring->head, memory_order_acquire);
+  /* Not acquire alone: it must not come before the store to want in tm_ring_rearm, see tm_ring_push. */
+  size_t head = atomic_load(&ring->head);
   size_t n = head - tail;
 
   if (n > cap)
