@@ -179,6 +179,8 @@ static const char *create_reason(int err)
     return tm_strerror(err);
   if (errno == ENOENT)
     return "the directory that it would be in does not exist";
+  if (errno == EPERM)
+    return "the directory is somebody else's";
   return errno == EEXIST ? "that is no directory" : strerror(errno);
 }
 

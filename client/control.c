@@ -14,6 +14,7 @@
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/listener.h>
+#include <sodium.h>
 
 #include "base/file.h"
 #include "base/log.h"
@@ -87,7 +88,10 @@ static bool client_send(struct client *c, const json_t *head, uint8_t *body, siz
   size_t len = 0;
   int err = tm_frame_line(head, line, &len);
 
-  if (err != TM_OK || bufferevent_write(c->bev, line, len) != 0) {
+  if (err == TM_OK && bufferevent_write(c->bev, line, len) != 0)
+    err = TM_E_NOMEM;
+  sodium_memzero(line, sizeof line); /* an invite code, perhaps */
+  if (err != TM_OK) {
     tm_log(TM_LOG_ERROR, "client", "an answer could not be written", TM_KV_NAME("reason", tm_strerror(err)), TM_KV_END);
     tm_file_free(body, body_len);
     return false;
@@ -189,7 +193,7 @@ static void on_gone(struct bufferevent *bev, short what, void *arg)
 
 /* ---- the socket ---- */
 
-static bool same_user(int fd)
+bool tm_control_same_user(int fd)
 {
   struct ucred peer;
   socklen_t len = sizeof peer;
@@ -228,7 +232,7 @@ static void on_client(struct evconnlistener *listener, evutil_socket_t fd, struc
   (void)listener;
   (void)addr;
   (void)len;
-  if (!same_user(fd) || control->n_clients >= TM_CONTROL_CLIENTS_MAX) {
+  if (!tm_control_same_user(fd) || control->n_clients >= TM_CONTROL_CLIENTS_MAX) {
     close(fd);
     return;
   }

@@ -41,6 +41,8 @@ void tm_control_stop(struct tm_control *control);
 void tm_control_free(struct tm_control *control); /* closes what is left; NULL is fine */
 /* Something changed: who watches is told soon. */
 void tm_control_notify(struct tm_control *control);
+/* Is the other end of a connected Unix socket a process of this user? */
+bool tm_control_same_user(int fd);
 bool tm_control_idle(const struct tm_control *control); /* no answer waits to be read */
 
 #endif

@@ -35,7 +35,7 @@ struct tm_client;
 /* ---- life ---- */
 
 /*
- * Makes a state directory (mode 0700) with a new state. trust: authorities as text (directory.md); document: signed,
+ * Makes a state directory (mode 0700; one that is there must be the user's, and gets it) with a new state. trust: authorities as text (directory.md); document: signed,
  * checked now. passphrase may be empty (the caller has asked for that explicitly). Errors: TM_E_EXISTS, TM_E_IO,
  * TM_E_NOMEM and those of tm_document_open.
  */

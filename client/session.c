@@ -47,6 +47,8 @@ static int connect_in(int dir)
     error = errno;
   else if (connect(fd, (const struct sockaddr *)&addr, sizeof addr) != 0)
     error = errno;
+  else if (!tm_control_same_user(fd))
+    error = EPERM; /* texts and codes go to nobody else */
   if (here >= 0 && fchdir(here) != 0 && error == 0)
     error = errno;
   if (here >= 0)

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <errno.h>
@@ -127,12 +128,33 @@ static int check_none(const char *dir)
   return err;
 }
 
+/* Whoever may write into the directory can put another socket or state there; so it is ours alone, also if it was there. */
+static int close_dir(const char *dir)
+{
+  int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  struct stat st;
+  int error = 0;
+
+  if (fd < 0 || fstat(fd, &st) != 0)
+    error = errno;
+  else if (st.st_uid != geteuid())
+    error = EPERM;
+  else if ((st.st_mode & 077) != 0 && fchmod(fd, 0700) != 0)
+    error = errno;
+  if (fd >= 0)
+    close(fd);
+  errno = error;
+  return error == 0 ? TM_OK : TM_E_IO;
+}
+
 int tm_state_create(struct tm_state **out, const char *dir, const char *passphrase, const struct tm_rng *rng)
 {
   struct tm_state *s;
   int err = tm_dir_make(dir);
 
   *out = NULL;
+  if (err == TM_OK)
+    err = close_dir(dir);
   if (err != TM_OK)
     return err;
   s = state_new(dir, rng);

@@ -343,6 +343,7 @@ static void state_is_private(void **state)
   char path[128];
   const char *dir;
   char own[] = "/tmp/tm-engine-own-XXXXXX";
+  char open_dir[] = "/tmp/tm-engine-open-XXXXXX";
   size_t len;
   char *doc;
 
@@ -367,6 +368,23 @@ static void state_is_private(void **state)
   assert_int_equal(tm_client_create(dir, "", net_trust(net), strlen(net_trust(net)), (uint8_t *)doc, len,
                                     net_clock(net), net_user_rng(net, ALICE)),
                    TM_E_EXISTS);
+  /* A directory that is there is closed to others; somebody else's is left alone. */
+  assert_non_null(mkdtemp(open_dir));
+  assert_int_equal(chmod(open_dir, 0777), 0);
+  if (geteuid() == 0) {
+    assert_int_equal(chown(open_dir, 1, 1), 0);
+    assert_int_equal(tm_client_create(open_dir, "", net_trust(net), strlen(net_trust(net)), (uint8_t *)doc, len,
+                                      net_clock(net), net_user_rng(net, ALICE)),
+                     TM_E_IO);
+    assert_int_equal(chown(open_dir, 0, 0), 0);
+  }
+  assert_int_equal(tm_client_create(open_dir, "", net_trust(net), strlen(net_trust(net)), (uint8_t *)doc, len,
+                                    net_clock(net), net_user_rng(net, ALICE)),
+                   TM_OK);
+  assert_int_equal(stat(open_dir, &st), 0);
+  assert_int_equal(st.st_mode & 0777, 0700);
+  snprintf(path, sizeof path, "rm -rf %s", open_dir);
+  assert_int_equal(system(path), 0);
   /* A document that nobody signed makes no state. */
   doc[30] ^= 1;
   assert_non_null(mkdtemp(own));
