@@ -346,8 +346,12 @@ void tm_entry_ask(struct tm_entry *entry, struct tm_link *link, const uint8_t di
 static bool has_room(const struct tm_entry *e, const struct session *s)
 {
   uint32_t half = e->config.replies_max / 2;
+  uint32_t share = half / e->config.max_clients;
 
-  return s->waiting < e->config.client_queue && (e->waiting < half || s->waiting < half / e->config.max_clients);
+  if (s->waiting >= e->config.client_queue || e->waiting >= e->config.replies_max)
+    return false;
+  /* With more clients than places a share is less than one: then whoever has none waiting gets one while there are any. */
+  return e->waiting < half || s->waiting < (share > 0 ? share : 1);
 }
 
 int tm_entry_reply(struct tm_entry *entry, uint32_t index)

@@ -73,12 +73,12 @@ static struct tm_counters counters;
 static struct tm_document doc[2];
 static struct tm_link links[CLIENTS + 1];
 static struct tm_entry *entry;
+static struct tm_entry_config config;
 
 static int start(void **state)
 {
-  struct tm_entry_config config = {.rng = &tm_rng_system, .counters = &counters, .max_clients = CLIENTS, .client_queue = QUEUE,
+  config = (struct tm_entry_config){.rng = &tm_rng_system, .counters = &counters, .max_clients = CLIENTS, .client_queue = QUEUE,
                                    .replies_max = REPLIES_MAX};
-
   (void)state;
   memset(&counters, 0, sizeof counters);
   memset(links, 0, sizeof links);
@@ -250,6 +250,40 @@ static void test_short_beats(void **state)
   }
 }
 
+/* More clients than places: who has none waiting finds one, as long as there are any. */
+static void test_more_clients_than_places(void **state)
+{
+  (void)state;
+  tm_entry_free(entry);
+  config.max_clients = REPLIES_MAX;
+  assert_int_equal(tm_entry_new(&entry, &config), TM_OK);
+  tm_entry_set_document(entry, &doc[0]);
+  for (unsigned i = 0; i < CLIENTS; i++)
+    assert_true(tm_entry_up(entry, &links[i], 0));
+  assert_int_equal(fill(&links[0]), 32);
+  for (unsigned i = 1; i < CLIENTS; i++)
+    assert_int_equal(fill(&links[i]), 1);
+  for (unsigned i = 0; i < CLIENTS; i++)
+    tm_entry_down(entry, &links[i]);
+}
+
+/* However the parameters are chosen, no more wait than there are places for. */
+static void test_places_run_out(void **state)
+{
+  (void)state;
+  tm_entry_free(entry);
+  config.max_clients = REPLIES_MAX;
+  config.replies_max = 3;
+  assert_int_equal(tm_entry_new(&entry, &config), TM_OK);
+  tm_entry_set_document(entry, &doc[0]);
+  for (unsigned i = 0; i < CLIENTS; i++)
+    assert_true(tm_entry_up(entry, &links[i], 0));
+  for (unsigned i = 0; i < CLIENTS; i++)
+    assert_int_equal(fill(&links[i]), i < 3);
+  for (unsigned i = 0; i < CLIENTS; i++)
+    tm_entry_down(entry, &links[i]);
+}
+
 static void test_one_cell_at_each_beat(void **state)
 {
   struct tm_link *l = &links[0];
@@ -339,6 +373,8 @@ int main(void)
     cmocka_unit_test_setup_teardown(test_floods, start, stop),
     cmocka_unit_test_setup_teardown(test_nobody_takes_all_places, start, stop),
     cmocka_unit_test_setup_teardown(test_short_beats, start, stop),
+    cmocka_unit_test_setup_teardown(test_more_clients_than_places, start, stop),
+    cmocka_unit_test_setup_teardown(test_places_run_out, start, stop),
     cmocka_unit_test_setup_teardown(test_one_cell_at_each_beat, start, stop),
     cmocka_unit_test_setup_teardown(test_new_document_begins_again, start, stop),
     cmocka_unit_test_setup_teardown(test_one_who_does_not_read, start, stop),
