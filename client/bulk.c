@@ -201,7 +201,7 @@ static struct tm_request *ask(struct tm_client *c, struct transfer *t)
   unsigned store;
   int err;
 
-  if (t->out >= TM_TRANSFER_WINDOW || tm_pool_real(c->pool) >= TM_POOL_REAL_MAX || !advance(t, &n, &store))
+  if (t->out >= TM_TRANSFER_WINDOW || tm_pool_real(c->pool) >= TM_POOL_BULK_MAX || !advance(t, &n, &store))
     return NULL;
   r = tm_pool_take(c->pool, out ? TM_REQUEST_BULK_WRITE : TM_REQUEST_BULK_READ);
   if (r == NULL)

@@ -15,6 +15,7 @@
 
 #define TM_POOL_MAX 2048
 #define TM_POOL_REAL_MAX 1536 /* of these, real requests; the rest is always there for decoys and loops */
+#define TM_POOL_BULK_MAX 1024 /* no piece is begun with so many real ones; the rest is always there for slots */
 
 enum tm_request_kind {
   TM_REQUEST_DECOY = 1,

@@ -9,6 +9,10 @@
 #include <cmocka.h>
 #include <sodium.h>
 
+#include "client/internal.h"
+
+#include "client/internal.h"
+
 #include "engine_user.h"
 
 static uint8_t content[1024 * 1024];
@@ -207,11 +211,55 @@ static void lost_pieces_come_again(void **state)
   net_free(net);
 }
 
+/* Long messages from Bob that were announced. */
+static void announce(struct net *net, uint32_t n)
+{
+  struct tm_client *c = net_client(net, ALICE);
+  struct tm_message_row row = {.conv = tm_conv_by_name(c->conv, "Bob")->id, .way = TM_WAY_IN, .state = TM_MESSAGE_FETCHING,
+                               .kind = TM_KIND_BULK_TEXT, .size = 400000};
+  struct tm_box_writer writer;
+
+  for (row.number = 1; row.number <= n; row.number++) {
+    memset(row.seed, (int)row.number, sizeof row.seed);
+    tm_box_writer_init(&writer, row.seed, 0);
+    tm_box_capability(&writer, row.capability);
+    tm_message_insert(c->state, &row, NULL, 0);
+  }
+}
+
+/* Pieces that no store takes or gives may not keep slots from being read and written. */
+static void slots_go_on(void **state)
+{
+  struct net *net = two(56);
+  struct tm_client *c = net_client(net, ALICE);
+  struct tm_request *r;
+  uint64_t newest = 0;
+  size_t bulk = 0, at = 0;
+
+  (void)state;
+  for (unsigned i = 0; i < NET_STORES; i++)
+    net_store_up(net, i, false);
+  announce(net, TM_TRANSFERS_MAX / 2);
+  for (unsigned i = 0; i < TM_TRANSFERS_MAX / 2; i++)
+    (void)send_file(net, ALICE, "Bob", "report.pdf", content, 400000);
+  net_run(net, 100000);
+  while ((r = tm_pool_each(c->pool, &at)) != NULL) {
+    bulk += r->kind == TM_REQUEST_BULK_READ || r->kind == TM_REQUEST_BULK_WRITE;
+    if (r->kind == TM_REQUEST_SLOT_READ && r->index > newest)
+      newest = r->index;
+  }
+  assert_true(bulk > TM_TRANSFERS_MAX / 2 * TM_TRANSFER_WINDOW / 2);
+  assert_true(bulk <= TM_POOL_BULK_MAX);
+  assert_true(newest + 3 >= tm_engine_readable_end(c));
+  net_free(net);
+}
+
 int main(int argc, char **argv)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(file_100k), cmocka_unit_test(sizes_at_the_edges),      cmocka_unit_test(long_text),
       cmocka_unit_test(file_1m),   cmocka_unit_test(goes_on_after_reopening), cmocka_unit_test(lost_pieces_come_again),
+      cmocka_unit_test(slots_go_on),
   };
 
   if (argc > 1)
