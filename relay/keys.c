@@ -34,6 +34,7 @@ struct tm_keys {
   bool done;          /* the last update did all there was to do, for this epoch: */
   uint64_t epoch;
   bool grace;
+  uint64_t oldest;    /* epochs before it have been retired */
 };
 
 int tm_keys_new(struct tm_keys **out, const struct tm_keys_config *config)
@@ -196,7 +197,8 @@ int tm_keys_update(struct tm_keys *keys, uint64_t wall_s, uint32_t epoch_s, uint
 {
   uint64_t now_s = never_back(keys, wall_s);
   uint64_t epoch = now_s / epoch_s;
-  bool grace = epoch > 0 && now_s - epoch * epoch_s < grace_s;
+  /* A key that was retired stays so, also if a new document lengthens the grace: its replay set is gone. */
+  bool grace = epoch > keys->oldest && now_s - epoch * epoch_s < grace_s;
   struct holder *next;
   int err;
 
@@ -217,5 +219,7 @@ int tm_keys_update(struct tm_keys *keys, uint64_t wall_s, uint32_t epoch_s, uint
   keys->done = err == TM_OK;
   keys->epoch = epoch;
   keys->grace = grace;
+  if (keys->oldest < (grace ? epoch - 1 : epoch))
+    keys->oldest = grace ? epoch - 1 : epoch;
   return err;
 }

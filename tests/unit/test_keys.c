@@ -226,6 +226,32 @@ static void test_clock_set_back(void **state)
   tm_keys_free(keys);
 }
 
+/* Nor does one whose file could not be erased, or was put back, when a new document lengthens the grace. */
+static void test_grace_lengthened(void **state)
+{
+  struct tm_keys *keys = make();
+  uint8_t *data;
+  size_t len;
+
+  (void)state;
+  make_keys(10, 12);
+  assert_int_equal(tm_file_read(file_of("mix-10.key"), 32, &data, &len), TM_OK);
+  assert_int_equal(tm_keys_update(keys, 1100, EPOCH_S, GRACE_S), TM_OK);
+  expect_live(keys, 2, 11, 10);
+  assert_int_equal(tm_keys_update(keys, 1110, EPOCH_S, 2 * GRACE_S), TM_OK);
+  expect_live(keys, 2, 11, 10);
+  assert_int_equal(tm_keys_update(keys, 1120, EPOCH_S, GRACE_S), TM_OK);
+  expect_live(keys, 1, 11, 0);
+  assert_int_equal(tm_file_write(file_of("mix-10.key"), 0600, data, len), TM_OK);
+  assert_int_equal(tm_keys_update(keys, 1130, EPOCH_S, 2 * GRACE_S), TM_OK);
+  expect_live(keys, 1, 11, 0);
+  assert_int_equal(tm_keys_update(keys, 1200, EPOCH_S, 2 * GRACE_S), TM_OK);
+  expect_live(keys, 2, 12, 11);
+  assert_int_not_equal(access(file_of("mix-10.key"), F_OK), 0);
+  tm_file_free(data, len);
+  tm_keys_free(keys);
+}
+
 static struct tm_keys *shared;
 static atomic_bool over;
 
@@ -276,6 +302,7 @@ int main(void)
     cmocka_unit_test_setup_teardown(test_which_live, start, stop),
     cmocka_unit_test_setup_teardown(test_handover, start, stop),
     cmocka_unit_test_setup_teardown(test_clock_set_back, start, stop),
+    cmocka_unit_test_setup_teardown(test_grace_lengthened, start, stop),
     cmocka_unit_test_setup_teardown(test_threads, start, stop),
   };
 
