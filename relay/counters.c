@@ -1,10 +1,12 @@
 #include "config.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <jansson.h>
 
@@ -153,6 +155,17 @@ static json_t *snapshot_json(const struct tm_snapshot *s)
   return root;
 }
 
+/* A file that nobody else has put there or can put a link in the place of, for the operator's eyes; NULL: errno says why. */
+static FILE *create(const char *path)
+{
+  int fd = unlink(path) == 0 || errno == ENOENT ? open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640) : -1;
+  FILE *f = fd >= 0 ? fdopen(fd, "w") : NULL;
+
+  if (fd >= 0 && f == NULL)
+    close(fd);
+  return f;
+}
+
 /* Readers see the old or the new file. It is rewritten every second, so it is not worth an fsync. */
 static int replace_file(const char *path, const char *text)
 {
@@ -164,7 +177,7 @@ static int replace_file(const char *path, const char *text)
   if (temp == NULL)
     return TM_E_NOMEM;
   snprintf(temp, cap, "%s.new", path);
-  f = fopen(temp, "we");
+  f = create(temp);
   if (f != NULL) {
     bool good = fputs(text, f) >= 0 && fputc('\n', f) != EOF;
     if (fclose(f) == 0 && good && rename(temp, path) == 0)

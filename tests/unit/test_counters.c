@@ -1,6 +1,8 @@
 /* The accounting equation, the file it is written to, and losses that it must notice. */
 #include "config.h"
 
+#include <sys/stat.h>
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -110,6 +112,8 @@ static void test_file(void **state)
 {
   struct tm_snapshot s = good();
   char path[] = "/tmp/tidemill-test-counters-XXXXXX";
+  char temp[sizeof path + 8], other[sizeof path + 8];
+  struct stat st;
   json_t *root;
   int fd = mkstemp(path);
 
@@ -133,8 +137,15 @@ static void test_file(void **state)
   assert_int_equal(number(root, "links", "clients"), 4);
   assert_true(json_is_true(json_object_get(root, "balanced")));
   json_decref(root);
+  /* Not for everybody, and never through a link that somebody has put there. */
+  assert_int_equal(stat(path, &st), 0);
+  assert_int_equal(st.st_mode & 07, 0);
+  snprintf(temp, sizeof temp, "%s.new", path);
+  snprintf(other, sizeof other, "%s.other", path);
+  assert_int_equal(symlink(other, temp), 0);
   s.held++;
   assert_int_equal(tm_snapshot_write(&s, path), TM_OK);
+  assert_int_not_equal(access(other, F_OK), 0);
   root = json_load_file(path, 0, NULL);
   assert_true(json_is_false(json_object_get(root, "balanced")));
   json_decref(root);
