@@ -405,7 +405,7 @@ static void answer_in(struct tm_client *c, struct transfer *t, struct tm_request
       finish_in(c, t, true);
     return;
   }
-  if (tm_work_next_store(r, answer != NULL, false) == TM_NEXT_AGAIN) {
+  if (tm_work_next_store(r, answer != NULL, r->rounds >= TM_SILENT_ROUNDS) == TM_NEXT_AGAIN) {
     tm_pool_ready(c->pool, r);
     return;
   }

@@ -45,6 +45,7 @@ struct tm_request {
   unsigned store;       /* 0 or 1: which of the id's two stores */
   unsigned answered;    /* reads: bit k: store k has said no */
   unsigned silent;      /* reads: bit k: store k has left two in a row unanswered */
+  unsigned rounds;      /* reads: how often a store has done so */
   unsigned unanswered;  /* how often in a row the present store has not answered */
   uint64_t deadline_ms; /* OUT: monotonic */
   uint32_t trip_ms;     /* PREPARED: drawn delays, out and back */

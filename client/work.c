@@ -136,12 +136,14 @@ enum tm_next tm_work_next_store(struct tm_request *r, bool answered, bool hurry)
 {
   unsigned other = r->store ^ 1u;
 
-  if (answered)
+  if (answered) {
     r->answered |= 1u << r->store;
-  else if (++r->unanswered < 2)
-    return TM_NEXT_AGAIN;
-  else
+  } else {
+    if (++r->unanswered < 2)
+      return TM_NEXT_AGAIN;
     r->silent |= 1u << r->store;
+    r->rounds++;
+  }
   if ((r->answered | r->silent) == 3 && (r->answered != 0 || hurry))
     return TM_NEXT_MISSING;
   r->store = other;

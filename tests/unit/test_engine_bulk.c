@@ -11,8 +11,6 @@
 
 #include "client/internal.h"
 
-#include "client/internal.h"
-
 #include "engine_user.h"
 
 static uint8_t content[1024 * 1024];
@@ -254,12 +252,52 @@ static void slots_go_on(void **state)
   net_free(net);
 }
 
+static bool count_incoming(void *arg, const char *name, uint32_t number, uint32_t pieces, uint32_t done)
+{
+  (void)name;
+  (void)number;
+  (void)pieces;
+  (void)done;
+  ++*(unsigned *)arg;
+  return true;
+}
+
+static unsigned incoming(struct net *net)
+{
+  unsigned n = 0;
+
+  assert_int_equal(tm_client_incoming(net_client(net, BOB), count_incoming, &n), TM_OK);
+  return n;
+}
+
+/* Pieces whose two stores are dead do not hold the places of those that could be fetched. */
+static void dead_stores_are_given_up(void **state)
+{
+  struct tm_params params;
+  struct net *net;
+
+  (void)state;
+  net_params(&params);
+  net = pair_up(77, &params);
+  send_file(net, ALICE, "Bob", "f", content, 20000);
+  for (int i = 0; i < 6000 && incoming(net) == 0; i++)
+    net_run(net, 10);
+  for (unsigned s = 0; s < NET_STORES; s++)
+    net_store_up(net, s, false);
+  net_run(net, 60000);
+  assert_int_equal(incoming(net), 1);
+  net_run(net, 240000);
+  assert_int_equal(incoming(net), 0);
+  net_free(net);
+}
+
 int main(int argc, char **argv)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(file_100k), cmocka_unit_test(sizes_at_the_edges),      cmocka_unit_test(long_text),
       cmocka_unit_test(file_1m),   cmocka_unit_test(goes_on_after_reopening), cmocka_unit_test(lost_pieces_come_again),
       cmocka_unit_test(slots_go_on),
+      cmocka_unit_test(dead_stores_are_given_up),
   };
 
   if (argc > 1)
