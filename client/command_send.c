@@ -88,7 +88,7 @@ static int read_file(struct send *s)
                           TM_CLIENT_FILE_MAX / 1024 / 1024);
   if (err != TM_OK)
     return tm_failure_set(&s->run.failure, "io", "%s cannot be read: %s.", s->file,
-                          errno != 0 ? strerror(errno) : "it is no regular file");
+                          tm_file_reason(err));
   return TM_EXIT_OK;
 }
 

@@ -176,7 +176,7 @@ def show_commands(network, env):
     "$TIDEMILL" --state "$ALICE" send bob "Something of my own"
     "$TIDEMILL" --state "$BOB" read --follow
     "$TIDEMILL" --state "$BOB" send alice --file {shlex.quote(str(net.TOP / 'README.md'))}
-    "$TIDEMILL" --state "$ALICE" read --follow
+    "$TIDEMILL" --state "$ALICE" read --follow --save {shlex.quote(str(env.parent / 'alice-saved'))}
     "$TIDEMILL" --state "$ALICE" status
 """, flush=True)
 
