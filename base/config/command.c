@@ -148,6 +148,7 @@ int tm_command_fail(const struct tm_command_call *call, const char *format, ...)
 {
   va_list ap;
 
+  fflush(stdout); /* what was said before stands before it */
   fprintf(stderr, "%s: ", call->argv[0]);
   va_start(ap, format);
   vfprintf(stderr, format, ap);
