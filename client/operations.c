@@ -511,7 +511,7 @@ static json_t *link_json(const struct tm_uplink *uplink)
     return json_null();
   tm_uplink_get_status(uplink, &u);
   return json_pack("{s:s, s:o, s:I, s:I, s:I, s:I}", "state", names[u.state], "reason",
-                   u.reason == TM_OK ? json_null() : json_string(tm_strerror(u.reason)), "sent", (json_int_t)u.sent, "received",
+                   u.reason == TM_OK ? json_null() : json_string(tm_uplink_reason(u.reason)), "sent", (json_int_t)u.sent, "received",
                    (json_int_t)u.received, "unsent", (json_int_t)u.unsent, "documents", (json_int_t)u.documents);
 }
 

@@ -250,8 +250,9 @@ def main():
         else:
             code = 0 if demo(network, screen) else 1
     except KeyboardInterrupt:
-        print("\n  Interrupted." if not args.network else "")
-        code = 0 if args.network else 130
+        stayed = args.network is not None and directory is not None and (directory / "env").exists()
+        print("" if stayed else "\n  Interrupted.")
+        code = 0 if stayed else 130
     except (net.NetworkError, OSError, subprocess.SubprocessError) as error:
         print(f"{'' if network is None else chr(10)}quickstart: {error}", file=sys.stderr)
         keep = network is not None
