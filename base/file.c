@@ -44,11 +44,14 @@ int tm_file_read(const char *path, size_t max, uint8_t **data, size_t *len)
   fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0)
     return errno == ENOENT ? TM_E_NOT_FOUND : TM_E_IO;
-  if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
+  if (fstat(fd, &st) != 0) {
     err = TM_E_IO;
-  else if (st.st_size < 0 || (uint64_t)st.st_size > max)
+  } else if (!S_ISREG(st.st_mode)) {
+    errno = 0;
+    err = TM_E_IO;
+  } else if (st.st_size < 0 || (uint64_t)st.st_size > max) {
     err = TM_E_TOO_BIG;
-  else {
+  } else {
     want = (size_t)st.st_size;
     *data = malloc(want + 1);
     err = *data == NULL ? TM_E_NOMEM : read_all(fd, *data, want, len);
@@ -62,6 +65,13 @@ int tm_file_read(const char *path, size_t max, uint8_t **data, size_t *len)
   }
   (*data)[*len] = '\0';
   return TM_OK;
+}
+
+const char *tm_file_reason(int err)
+{
+  if (err != TM_E_IO && err != TM_E_NOT_FOUND)
+    return tm_strerror(err);
+  return errno != 0 ? strerror(errno) : "it is no regular file";
 }
 
 void tm_file_free(uint8_t *data, size_t len)

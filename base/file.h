@@ -13,6 +13,8 @@
  * behind its *len bytes. Errors: TM_E_NOT_FOUND, TM_E_IO, TM_E_TOO_BIG, TM_E_NOMEM; *data is then NULL.
  */
 int tm_file_read(const char *path, size_t max, uint8_t **data, size_t *len) __attribute__((warn_unused_result));
+/* Why that failed, for people; right behind it, as it looks at errno. */
+const char *tm_file_reason(int err);
 void tm_file_free(uint8_t *data, size_t len);
 
 /* Writes a temporary file with that mode, syncs it, renames it over path, syncs the directory. Errors: TM_E_IO, TM_E_NOMEM. */

@@ -156,10 +156,6 @@ int tm_run_end(struct tm_run *run, int code)
     if (run->common->json)
       tm_run_json(run, json_pack("{s:{s:s, s:o}}", "error", "code", run->failure.code, "message", tm_json_text(run->failure.text)));
   }
-  if (fflush(stdout) != 0 && code == TM_EXIT_OK) {
-    fprintf(stderr, "tidemill: standard output: %s\n", strerror(errno));
-    code = TM_EXIT_FAILED;
-  }
   return code;
 }
 

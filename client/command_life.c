@@ -71,7 +71,7 @@ static int read_input(struct init *i, const char *path, size_t max, uint8_t **da
   if (err == TM_OK)
     return TM_EXIT_OK;
   return tm_failure_set(&i->run.failure, "io", "%s cannot be read: %s.", path,
-                        err == TM_E_IO || err == TM_E_NOT_FOUND ? strerror(errno) : tm_strerror(err));
+                        tm_file_reason(err));
 }
 
 /* Looks at document before a state is made of it, to say exactly what is wrong with it. */
@@ -248,6 +248,7 @@ struct daemon_command {
   struct tm_run run;
   bool foreground;
   bool started; /* by tm_spawn_daemon: talks on TM_STARTUP_FD */
+  bool told;    /* nobody listens there any more */
   struct tm_unlock unlock;
 };
 
@@ -280,11 +281,13 @@ static int passphrase_from_starter(void *arg, bool wrong, struct tm_passphrase *
 /* Also when the starter is gone meanwhile: the daemon is up, and the next command finds it. */
 static bool tell_starter(void *arg)
 {
-  (void)arg;
+  struct daemon_command *d = arg;
+
   if (tm_startup_report(TM_STARTUP_FD, TM_STARTUP_READY, NULL) != TM_OK) {
     /* nobody to tell */
   }
   close(TM_STARTUP_FD);
+  d->told = true;
   return true;
 }
 
@@ -298,10 +301,10 @@ static bool say_ready(void *arg)
 static int run_started(struct daemon_command *d)
 {
   const struct tm_daemon_start start = {
-    .dir = d->run.common->place.dir, .passphrase = passphrase_from_starter, .ready = tell_starter, .own_log = true};
+    .dir = d->run.common->place.dir, .passphrase = passphrase_from_starter, .ready = tell_starter, .arg = d, .own_log = true};
   int code = tm_daemon_run(&start, &d->run.failure);
 
-  if (code != TM_EXIT_OK && tm_startup_report(TM_STARTUP_FD, TM_STARTUP_FAILED, &d->run.failure) != TM_OK) {
+  if (code != TM_EXIT_OK && !d->told && tm_startup_report(TM_STARTUP_FD, TM_STARTUP_FAILED, &d->run.failure) != TM_OK) {
     /* nobody to tell */
   }
   return code;
@@ -312,8 +315,14 @@ static int run_foreground(struct daemon_command *d)
   const struct tm_daemon_start start = {
     .dir = d->run.common->place.dir, .passphrase = tm_unlock_next, .ready = say_ready, .arg = &d->unlock};
 
-  d->unlock.file = d->run.common->place.passphrase_file;
-  return tm_run_end(&d->run, tm_daemon_run(&start, &d->run.failure));
+  const char *file = d->run.common->place.passphrase_file;
+  char *whole = file != NULL ? realpath(file, NULL) : NULL; /* the daemon reads it in another directory */
+  int code;
+
+  d->unlock.file = whole != NULL ? whole : file;
+  code = tm_run_end(&d->run, tm_daemon_run(&start, &d->run.failure));
+  free(whole);
+  return code;
 }
 
 int tm_command_daemon(const struct tm_command_call *call)
@@ -403,7 +412,7 @@ int tm_command_document(const struct tm_command_call *call)
   err = tm_file_read(d.file, TM_DOCUMENT_MAX, &data, &len);
   if (err != TM_OK)
     code = tm_failure_set(&d.run.failure, "io", "%s cannot be read: %s.", d.file,
-                          err == TM_E_IO || err == TM_E_NOT_FOUND ? strerror(errno) : tm_strerror(err));
+                          tm_file_reason(err));
   else
     code = tm_run_open(&d.run);
   if (code == TM_EXIT_OK)

@@ -88,8 +88,20 @@ static int read_file(struct send *s)
                           TM_CLIENT_FILE_MAX / 1024 / 1024);
   if (err != TM_OK)
     return tm_failure_set(&s->run.failure, "io", "%s cannot be read: %s.", s->file,
-                          errno != 0 ? strerror(errno) : "it is no regular file");
+                          tm_file_reason(err));
   return TM_EXIT_OK;
+}
+
+/* Before somebody types a text that nobody would get: what has a safety number can be sent to. */
+static int check_receiver(struct send *s)
+{
+  struct tm_frame answer;
+  int code = tm_run_ask(&s->run, json_pack("{s:s, s:s}", "op", "safety", "name", s->name), &answer);
+
+  tm_frame_clear(&answer);
+  tm_session_close(s->run.session); /* typing takes its time, and the daemon may end meanwhile */
+  s->run.session = NULL;
+  return code;
 }
 
 static int get_content(struct send *s)
@@ -103,8 +115,12 @@ static int get_content(struct send *s)
     s->len = strlen(s->text);
     return TM_EXIT_OK;
   }
-  if (isatty(STDIN_FILENO))
+  if (isatty(STDIN_FILENO)) {
+    code = check_receiver(s);
+    if (code != TM_EXIT_OK)
+      return code;
     fputs("Type the text; Ctrl-D on an empty line ends it.\n", stderr);
+  }
   code = tm_run_stdin(&s->run, TM_CLIENT_TEXT_MAX, &s->data, &s->len);
   if (strcmp(s->run.failure.code, "too-big") == 0)
     tm_failure_set(&s->run.failure, "too-big", "A text has at most %u KiB. `tidemill send NAME --file FILE` sends up to %u MiB.",

@@ -22,6 +22,7 @@
 #include "client/daemon.h"
 
 #define LOG_CHECK_S 60
+#define STATE_CHECK_S 1
 #define FAREWELL_MS 1000 /* for the last answer to leave */
 #define POLL_STOP_MS 20
 
@@ -38,6 +39,7 @@ struct daemon {
   struct event *signals[N_SIGNALS];
   struct event *log_check;
   struct event *stop_check;
+  struct event *state_check;
 };
 
 /* ---- the log ---- */
@@ -90,6 +92,17 @@ static void on_stop_check(evutil_socket_t fd, short what, void *arg)
     event_base_loopexit(d->base, NULL);
 }
 
+/* An engine that could not write does nothing more. The end lets the next command start a new one, when there is room again. */
+static void on_state_check(evutil_socket_t fd, short what, void *arg)
+{
+  struct daemon *d = arg;
+
+  (void)fd;
+  (void)what;
+  if (tm_client_failure(d->engine) != TM_OK)
+    event_base_loopexit(d->base, NULL);
+}
+
 static void on_request(void *arg, const struct tm_frame *request, struct tm_answer *answer)
 {
   const struct timeval soon = {0, POLL_STOP_MS * 1000};
@@ -133,8 +146,12 @@ static int fail_open(int err, const char *dir, struct tm_failure *failure)
     return tm_failure_set(failure, "running", "A daemon runs for %s already.", dir);
   case TM_E_UNKNOWN:
     return tm_failure_set(failure, "newer-state", "The state in %s was written by a newer version of this program.", dir);
+  case TM_E_SYNTAX:
+    return tm_failure_set(failure, "damaged", "The state in %s is damaged and cannot be opened.", dir);
   case TM_E_IO:
-    return tm_failure_set(failure, "io", "The state in %s cannot be read: %s.", dir, errno != 0 ? strerror(errno) : "is it damaged?");
+    if (errno == 0)
+      return fail_open(TM_E_SYNTAX, dir, failure);
+    return tm_failure_set(failure, "io", "The state in %s cannot be opened: %s.", dir, strerror(errno));
   default:
     return tm_failure_set(failure, "failed", "The state in %s cannot be opened: %s.", dir, tm_strerror(err));
   }
@@ -177,6 +194,7 @@ static struct event_base *precise_base(void)
 static bool make_events(struct daemon *d)
 {
   const struct timeval every = {LOG_CHECK_S, 0};
+  const struct timeval often = {STATE_CHECK_S, 0};
 
   d->base = precise_base();
   if (d->base == NULL)
@@ -188,6 +206,9 @@ static bool make_events(struct daemon *d)
   }
   d->log_check = event_new(d->base, -1, EV_PERSIST, on_log_check, d);
   d->stop_check = event_new(d->base, -1, EV_PERSIST, on_stop_check, d);
+  d->state_check = event_new(d->base, -1, EV_PERSIST, on_state_check, d);
+  if (d->state_check == NULL || event_add(d->state_check, &often) != 0)
+    return false;
   return d->log_check != NULL && d->stop_check != NULL && (!d->start->own_log || event_add(d->log_check, &every) == 0);
 }
 
@@ -231,8 +252,20 @@ static void clean_up(struct daemon *d)
     free_event(d->signals[i]);
   free_event(d->log_check);
   free_event(d->stop_check);
+  free_event(d->state_check);
   if (d->base != NULL)
     event_base_free(d->base);
+}
+
+static int check_engine(const struct daemon *d, struct tm_failure *failure)
+{
+  int err = tm_client_failure(d->engine);
+
+  if (err == TM_OK)
+    return TM_EXIT_OK;
+  tm_log(TM_LOG_ERROR, "client", "the state could not be written; is the disk full?", TM_KV_NAME("reason", tm_strerror(err)), TM_KV_END);
+  return tm_failure_set(failure, "io", "The state in %s could not be written. Is the disk full? The next command starts the daemon again.",
+                        d->start->dir);
 }
 
 int tm_daemon_run(const struct tm_daemon_start *start, struct tm_failure *failure)
@@ -252,6 +285,7 @@ int tm_daemon_run(const struct tm_daemon_start *start, struct tm_failure *failur
     tm_log(TM_LOG_INFO, "client", "daemon started", TM_KV_NAME("version", PACKAGE_VERSION), TM_KV_END);
     if (start->ready == NULL || start->ready(start->arg))
       event_base_dispatch(d.base);
+    code = check_engine(&d, failure);
     tm_log(TM_LOG_INFO, "client", "daemon ends", TM_KV_END);
   }
   clean_up(&d);

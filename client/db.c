@@ -23,7 +23,17 @@ struct tm_db {
   int err;
 };
 
-static int from_sqlite(int rc) { return rc == SQLITE_NOMEM ? TM_E_NOMEM : TM_E_IO; }
+/* errno says more about TM_E_IO; 0: the file is damaged. */
+static int from_sqlite(struct tm_db *db, int rc)
+{
+  if ((rc & 0xff) == SQLITE_NOMEM)
+    return TM_E_NOMEM;
+  if ((rc & 0xff) == SQLITE_FULL)
+    errno = ENOSPC;
+  else
+    errno = (rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB ? 0 : sqlite3_system_errno(db->sqlite);
+  return TM_E_IO;
+}
 
 void tm_db_fail(struct tm_db *db, int err)
 {
@@ -41,7 +51,7 @@ void tm_db_script(struct tm_db *db, const char *sql)
     return;
   rc = sqlite3_exec(db->sqlite, sql, NULL, NULL, NULL);
   if (rc != SQLITE_OK)
-    tm_db_fail(db, from_sqlite(rc));
+    tm_db_fail(db, from_sqlite(db, rc));
 }
 
 /* SQLite gives its log and index files the mode of the database, so that is made first. */
@@ -87,8 +97,9 @@ int tm_db_open(struct tm_db **out, const char *path, bool create)
     return TM_E_NOMEM;
   rc = sqlite3_open_v2(path, &db->sqlite, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL);
   if (rc != SQLITE_OK) {
+    err = from_sqlite(db, rc);
     tm_db_close(db);
-    return from_sqlite(rc);
+    return err;
   }
   sqlite3_extended_result_codes(db->sqlite, 1);
   sqlite3_limit(db->sqlite, SQLITE_LIMIT_ATTACHED, 0);
@@ -104,6 +115,8 @@ int tm_db_open(struct tm_db **out, const char *path, bool create)
 
 void tm_db_close(struct tm_db *db)
 {
+  int why = errno; /* of what it is closed for */
+
   if (db == NULL)
     return;
   for (size_t i = 0; i < db->n_cached; i++)
@@ -112,6 +125,7 @@ void tm_db_close(struct tm_db *db)
     sqlite3_exec(db->sqlite, "ROLLBACK", NULL, NULL, NULL);
   sqlite3_close(db->sqlite);
   free(db);
+  errno = why;
 }
 
 int tm_db_version(struct tm_db *db) { return (int)tm_db_integer(db, -1, "PRAGMA user_version", ""); }
@@ -130,7 +144,7 @@ static sqlite3_stmt *find_statement(struct tm_db *db, const char *sql)
   }
   rc = sqlite3_prepare_v3(db->sqlite, sql, -1, SQLITE_PREPARE_PERSISTENT, &stmt, NULL);
   if (rc != SQLITE_OK) {
-    tm_db_fail(db, from_sqlite(rc));
+    tm_db_fail(db, from_sqlite(db, rc));
     return NULL;
   }
   db->cache[db->n_cached].sql = sql;
@@ -166,7 +180,7 @@ static sqlite3_stmt *start(struct tm_db *db, const char *sql, const char *types,
       rc = bind_blob(stmt, i + 1, args);
   }
   if (rc != SQLITE_OK) {
-    tm_db_fail(db, from_sqlite(rc));
+    tm_db_fail(db, from_sqlite(db, rc));
     tm_db_end(stmt);
     return NULL;
   }
@@ -194,7 +208,7 @@ bool tm_db_row(struct tm_db *db, sqlite3_stmt *stmt)
   if (rc == SQLITE_ROW)
     return true;
   if (rc != SQLITE_DONE)
-    tm_db_fail(db, from_sqlite(rc));
+    tm_db_fail(db, from_sqlite(db, rc));
   tm_db_end(stmt);
   return false;
 }
@@ -270,5 +284,5 @@ void tm_db_checkpoint(struct tm_db *db)
   rc = sqlite3_wal_checkpoint_v2(db->sqlite, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
   /* Busy only means that somebody looks at the file; the next slot tries again. */
   if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY && (rc & 0xff) != SQLITE_LOCKED)
-    tm_db_fail(db, from_sqlite(rc));
+    tm_db_fail(db, from_sqlite(db, rc));
 }

@@ -196,6 +196,8 @@ static void emit(struct tm_client *c, uint8_t packet[static TM_SPHINX_PACKET_LEN
     c->requests++;
 }
 
+int tm_client_failure(const struct tm_client *c) { return c->failed; }
+
 int tm_client_tick(struct tm_client *c, uint8_t packet[static TM_SPHINX_PACKET_LEN])
 {
   int err = TM_OK;

@@ -48,6 +48,9 @@ int tm_client_open(struct tm_client **out, const char *dir, const char *passphra
                    const struct tm_rng *rng) TM_MUST_CHECK;
 void tm_client_close(struct tm_client *c); /* NULL is fine; wipes */
 
+/* TM_OK, or why the state could not be written: then nothing works any more until it is opened again. */
+int tm_client_failure(const struct tm_client *c);
+
 /* ---- network side ---- */
 
 /*
@@ -63,7 +66,7 @@ void tm_client_link_up(struct tm_client *c, const uint8_t handle[static TM_SPHIN
 double tm_client_next_tick(const struct tm_client *c);
 /* The packet that is due, and draws the next tick. Always gives one: request or loop, real or decoy. It was made before,
  * so that this takes the same short time whatever it is. Errors: TM_E_STATE (link down or no valid document), TM_E_IO,
- * TM_E_NOMEM (the state could not be written: nothing works any more until it is opened again). */
+ * TM_E_NOMEM (tm_client_failure). */
 int tm_client_tick(struct tm_client *c, uint8_t packet[static TM_SPHINX_PACKET_LEN]) TM_MUST_CHECK;
 /* Makes the packet of the next tick, and writes to disk what it depends on; to be called when the last one has left.
  * What it takes must not show in when a packet leaves. Without it the next tick does it. Errors: TM_E_IO, TM_E_NOMEM. */

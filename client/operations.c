@@ -127,7 +127,8 @@ static void fail_with(struct call *c, int err, const char *name)
     fail(c, "no-memory", "The daemon is out of memory.");
     return;
   case TM_E_IO:
-    fail(c, "io", "The state could not be written. Is the disk full? Nothing was changed.");
+    fail(c, "io", "The state could not be written. Is the disk full? Nothing was changed. The daemon ends; the next command "
+                  "starts it again.");
     return;
   default:
     fail(c, "failed", "That did not work: %s.", tm_strerror(err));
@@ -242,8 +243,9 @@ static void fail_mistyped(struct call *c, const struct tm_invite_error *why)
   else if (why->symbols == 0)
     fail(c, "bad-code", "No code was given.");
   else if (why->symbols != TM_INVITE_SYMBOLS)
-    fail(c, "bad-code", "The code has %zu symbol%s; a whole one has %d, in six groups of five. Ask for what is missing.", why->symbols,
-         why->symbols == 1 ? "" : "s", TM_INVITE_SYMBOLS);
+    fail(c, "bad-code", "The code has %zu symbol%s; a whole one has %d, in six groups of five. %s", why->symbols,
+         why->symbols == 1 ? "" : "s", TM_INVITE_SYMBOLS,
+         why->symbols < TM_INVITE_SYMBOLS ? "Ask for what is missing." : "Compare it with the other side's.");
   else
     fail(c, "bad-code", "The code is mistyped somewhere: its checksum does not fit. Compare it group by group.");
 }
@@ -509,7 +511,7 @@ static json_t *link_json(const struct tm_uplink *uplink)
     return json_null();
   tm_uplink_get_status(uplink, &u);
   return json_pack("{s:s, s:o, s:I, s:I, s:I, s:I}", "state", names[u.state], "reason",
-                   u.reason == TM_OK ? json_null() : json_string(tm_strerror(u.reason)), "sent", (json_int_t)u.sent, "received",
+                   u.reason == TM_OK ? json_null() : json_string(tm_uplink_reason(u.reason)), "sent", (json_int_t)u.sent, "received",
                    (json_int_t)u.received, "unsent", (json_int_t)u.unsent, "documents", (json_int_t)u.documents);
 }
 

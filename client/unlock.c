@@ -2,9 +2,9 @@
 
 #include <unistd.h>
 
-#include <errno.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "client/terminal.h"
 
 #include "client/unlock.h"
@@ -16,7 +16,7 @@ int tm_unlock_file(const char *path, struct tm_passphrase *p, struct tm_failure 
   if (err == TM_E_SYNTAX || err == TM_E_TOO_BIG)
     tm_failure_set(failure, "passphrase", "The passphrase file %s must hold one line of at most %d bytes.", path, TM_PASSPHRASE_MAX);
   else if (err == TM_E_IO || err == TM_E_NOT_FOUND)
-    tm_failure_set(failure, "passphrase", "The passphrase file %s cannot be read: %s.", path, strerror(errno));
+    tm_failure_set(failure, "passphrase", "The passphrase file %s cannot be read: %s.", path, tm_file_reason(err));
   else if (err != TM_OK)
     tm_failure_set(failure, "no-memory", "Out of memory.");
   return err;

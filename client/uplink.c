@@ -229,6 +229,8 @@ static void wait_and_retry(struct tm_uplink *u)
   u->backoff_ms = u->backoff_ms > TM_UPLINK_MOST_MS / 2 ? TM_UPLINK_MOST_MS : u->backoff_ms * 2;
 }
 
+const char *tm_uplink_reason(int reason) { return reason == TM_E_IO ? "refused or unreachable" : tm_strerror(reason); }
+
 static void on_down(void *arg, struct tm_link *link, int reason)
 {
   struct tm_uplink *u = arg;
@@ -244,8 +246,8 @@ static void on_down(void *arg, struct tm_link *link, int reason)
   if (u->ending)
     return;
   u->status.reason = reason == TM_OK ? TM_E_CLOSED : reason;
-  tm_log(TM_LOG_INFO, "client", was_up ? "link to the entry lost" : "entry not reached", TM_KV_NAME("reason", tm_strerror(reason)),
-         TM_KV_END);
+  tm_log(TM_LOG_INFO, "client", was_up ? "link to the entry lost" : "entry not reached",
+         TM_KV_NAME("reason", tm_uplink_reason(u->status.reason)), TM_KV_END);
   if (was_up && tm_clock_mono_ms(u->clock) - u->up_since_ms >= TM_UPLINK_MOST_MS)
     u->backoff_ms = TM_UPLINK_FIRST_MS;
   wait_and_retry(u);

@@ -43,6 +43,8 @@ int tm_uplink_new(struct tm_uplink **out, struct event_base *base, struct tm_cli
 void tm_uplink_free(struct tm_uplink *u); /* closes the link, tells the engine; NULL is fine */
 /* The document has changed by other means: another entry may be due, and a wait is over. */
 void tm_uplink_refresh(struct tm_uplink *u);
+/* The status' reason, for people. */
+const char *tm_uplink_reason(int reason);
 void tm_uplink_get_status(const struct tm_uplink *u, struct tm_uplink_status *status);
 
 #endif

@@ -31,9 +31,21 @@ static int load(const struct tm_command_call *call, struct tm_relay_config *conf
 {
   const struct tm_relay_call *own = call->arg;
 
-  if (own->config_path == NULL)
-    return tm_command_fail(call, "no configuration: give one with -c FILE before the command");
+  if (own->config_path == NULL) {
+    tm_command_fail(call, "no configuration: give one with -c FILE before the command");
+    return TM_EXIT_USAGE;
+  }
   return tm_options_load(&tm_relay_options, own->config_path, config, stderr) == TM_OK ? TM_EXIT_OK : TM_EXIT_FAILED;
+}
+
+static int fail_identity(const struct tm_command_call *call, const struct tm_relay_config *config, int err)
+{
+  return tm_command_fail(call, "%s/identity.key: %s", config->state_dir, tm_key_reason(err));
+}
+
+static int fail_mix_key(const struct tm_command_call *call, const struct tm_relay_config *config, uint64_t epoch, int err)
+{
+  return tm_command_fail(call, "%s/mix-%" PRIu64 ".key: %s", config->state_dir, epoch, tm_key_reason(err));
 }
 
 /* ---- keygen ---- */
@@ -100,85 +112,85 @@ static int make_keys(const struct tm_command_call *call, const struct tm_relay_c
   if (err == TM_OK)
     printf("made %s/identity.key\n", config->state_dir);
   else if (err != TM_E_EXISTS)
-    return tm_command_fail(call, "%s/identity.key: %s", config->state_dir, tm_strerror(err));
+    return fail_identity(call, config, err);
   for (uint64_t epoch = k->from; epoch < k->from + k->epochs; epoch++) {
     err = tm_mix_key_make(config->state_dir, epoch, &tm_rng_system);
     if (err != TM_OK && err != TM_E_EXISTS)
-      return tm_command_fail(call, "%s/mix-%" PRIu64 ".key: %s", config->state_dir, epoch, tm_strerror(err));
+      return fail_mix_key(call, config, epoch, err);
     made += err == TM_OK;
   }
-  printf("made %zu of %llu mix keys for epochs %llu to %llu (%llu s each); the others were there\n", made, k->epochs, k->from,
-         k->from + k->epochs - 1, k->epoch_s);
+  printf("made %zu of %llu mix keys for epochs %llu to %llu (%llu s each)%s\n", made, k->epochs, k->from, k->from + k->epochs - 1,
+         k->epoch_s, made < k->epochs ? "; the others were there" : "");
   return TM_EXIT_OK;
 }
 
-/* Points of all mix keys from that epoch on. */
-static int public_keys(const char *state_dir, uint64_t from, struct tm_mix_key **keys, size_t *n)
+/* Points of all mix keys from that epoch on, into TM_DOCUMENT_KEYS_MAX. */
+static int public_keys(const struct tm_command_call *call, const struct tm_relay_config *config, uint64_t from, struct tm_mix_key *keys,
+                       size_t *n)
 {
   uint64_t *epochs;
   size_t n_epochs;
-  int err = tm_mix_keys_list(state_dir, &epochs, &n_epochs);
+  int err = tm_mix_keys_list(config->state_dir, &epochs, &n_epochs);
+  int r = TM_EXIT_OK;
 
   *n = 0;
-  *keys = NULL;
   if (err != TM_OK)
-    return err;
-  *keys = calloc(TM_DOCUMENT_KEYS_MAX, sizeof **keys);
-  if (*keys == NULL)
-    err = TM_E_NOMEM;
-  for (size_t i = 0; err == TM_OK && i < n_epochs && *n < TM_DOCUMENT_KEYS_MAX; i++) {
+    return tm_command_fail(call, "%s: %s", config->state_dir, tm_file_reason(err));
+  for (size_t i = 0; r == TM_EXIT_OK && i < n_epochs && *n < TM_DOCUMENT_KEYS_MAX; i++) {
     tm_sphinx_key *key;
     if (epochs[i] < from)
       continue;
-    err = tm_mix_key_load(state_dir, epochs[i], &key);
-    if (err != TM_OK)
+    err = tm_mix_key_load(config->state_dir, epochs[i], &key);
+    if (err != TM_OK) {
+      r = fail_mix_key(call, config, epochs[i], err);
       break;
-    (*keys)[*n].epoch = epochs[i];
-    tm_sphinx_key_point(key, (*keys)[(*n)++].point);
+    }
+    keys[*n].epoch = epochs[i];
+    tm_sphinx_key_point(key, keys[(*n)++].point);
     tm_sphinx_key_free(key);
   }
   free(epochs);
-  return err;
+  return r;
 }
 
-static int make_descriptor(const struct tm_relay_config *config, uint64_t from, char **text, size_t *len)
+static int make_descriptor(const struct tm_command_call *call, const struct tm_relay_config *config, uint64_t from, char **text, size_t *len)
 {
-  struct tm_relay_info self = {.roles = config->roles, .layer = config->layer};
+  struct tm_mix_key keys[TM_DOCUMENT_KEYS_MAX];
+  struct tm_relay_info self = {.roles = config->roles, .layer = config->layer, .keys = keys};
   uint8_t secret[crypto_sign_SECRETKEYBYTES];
-  struct tm_mix_key *keys = NULL;
   uint8_t *seed;
   int err = tm_identity_load(config->state_dir, &seed);
+  int r;
 
-  *text = NULL;
   if (err != TM_OK)
-    return err;
+    return fail_identity(call, config, err);
   crypto_sign_seed_keypair(self.identity, secret, seed);
   sodium_memzero(secret, sizeof secret);
   snprintf(self.name, sizeof self.name, "%s", config->name);
   snprintf(self.address, sizeof self.address, "%s", config->address);
-  err = public_keys(config->state_dir, from, &keys, &self.n_keys);
-  self.keys = keys;
-  if (err == TM_OK)
-    err = tm_descriptor_make(text, len, &self, tm_clock_wall_ms(&tm_clock_system) / 1000, seed);
-  free(keys);
+  r = public_keys(call, config, from, keys, &self.n_keys);
+  if (r == TM_EXIT_OK && (err = tm_descriptor_make(text, len, &self, tm_clock_wall_ms(&tm_clock_system) / 1000, seed)) != TM_OK)
+    r = tm_command_fail(call, "no descriptor could be made: %s", tm_strerror(err));
   sodium_free(seed);
-  return err;
+  return r;
 }
 
 static int write_descriptor(const struct tm_command_call *call, const struct tm_relay_config *config, uint64_t from)
 {
   char path[TM_OPTION_PATH_MAX + sizeof DESCRIPTOR_NAME + 1];
-  char *text;
+  char *text = NULL;
   size_t len = 0;
-  int err = make_descriptor(config, from, &text, &len);
+  int err;
 
-  if (err != TM_OK)
-    return tm_command_fail(call, "no descriptor could be made: %s", tm_strerror(err));
+  if (make_descriptor(call, config, from, &text, &len) != TM_EXIT_OK)
+    return TM_EXIT_FAILED;
   snprintf(path, sizeof path, "%s/" DESCRIPTOR_NAME, config->state_dir);
   err = tm_file_write(path, 0644, text, len);
+  if (err != TM_OK)
+    tm_command_fail(call, "%s: %s", path, tm_file_reason(err));
   free(text);
   if (err != TM_OK)
-    return tm_command_fail(call, "%s: %s", path, tm_strerror(err));
+    return TM_EXIT_FAILED;
   printf("wrote %s: give it to the directory authorities\n", path);
   return TM_EXIT_OK;
 }
@@ -191,8 +203,8 @@ int tm_relay_keygen(const struct tm_command_call *call)
   int r;
 
   tm_command_parse(call, keygen_options, parse_keygen, &k);
-  if (load(call, &config) != TM_EXIT_OK)
-    return TM_EXIT_FAILED;
+  if ((r = load(call, &config)) != TM_EXIT_OK)
+    return r;
   find_epoch_length(&config, &k);
   now = tm_clock_wall_ms(&tm_clock_system) / 1000 / k.epoch_s;
   if (!k.has_from)
@@ -209,28 +221,62 @@ int tm_relay_keygen(const struct tm_command_call *call)
 
 /* ---- check-config ---- */
 
-static int check_files(const struct tm_command_call *call, const struct tm_relay_config *config)
+/* The secret keys that are there; *identity: the public one, *found: there is one. */
+static int check_keys(const struct tm_command_call *call, const struct tm_relay_config *config, uint8_t identity[static 32], bool *found)
 {
-  struct tm_watch *watch;
+  struct tm_mix_key keys[TM_DOCUMENT_KEYS_MAX];
+  uint8_t secret[crypto_sign_SECRETKEYBYTES];
   uint8_t *seed;
-  int err = tm_watch_new(&watch, config->authorities, config->document);
+  size_t n;
+  int err = tm_identity_load(config->state_dir, &seed);
 
+  *found = err == TM_OK;
+  if (err == TM_E_NOT_FOUND) {
+    printf("note: there is no identity yet; run keygen\n");
+    return TM_EXIT_OK;
+  }
   if (err != TM_OK)
-    return tm_command_fail(call, "%s: %s", config->authorities, tm_strerror(err));
-  err = tm_watch_look(watch, tm_clock_wall_ms(&tm_clock_system) / 1000, true);
-  tm_watch_free(watch);
-  if (err != TM_OK && err != TM_E_NOT_FOUND)
-    return tm_command_fail(call, "%s: %s", config->document, tm_strerror(err));
+    return fail_identity(call, config, err);
+  crypto_sign_seed_keypair(identity, secret, seed);
+  sodium_memzero(secret, sizeof secret);
+  sodium_free(seed);
+  return public_keys(call, config, 0, keys, &n);
+}
+
+static int check_document(const struct tm_command_call *call, const struct tm_relay_config *config, struct tm_watch *watch,
+                          const uint8_t *identity)
+{
+  int err = tm_watch_look(watch, tm_clock_wall_ms(&tm_clock_system) / 1000, true);
+
   if (err == TM_E_NOT_FOUND)
     printf("note: there is no document yet; the relay would wait for one\n");
-  err = tm_identity_load(config->state_dir, &seed);
-  if (err == TM_OK)
-    sodium_free(seed);
-  else if (err == TM_E_NOT_FOUND)
-    printf("note: there is no identity yet; run keygen\n");
-  else
-    return tm_command_fail(call, "%s/identity.key: %s", config->state_dir, tm_strerror(err));
+  else if (err == TM_E_IO)
+    return tm_command_fail(call, "%s: %s", config->document, tm_file_reason(err));
+  else if (err != TM_OK)
+    return tm_command_fail(call, "%s: %s; `tidemill-authority verify` says more", config->document, tm_strerror(err));
+  else if (identity != NULL && tm_document_find(tm_watch_document(watch), identity) == NULL)
+    printf("note: this relay does not stand in the document; no packets would come\n");
   return TM_EXIT_OK;
+}
+
+static int check_files(const struct tm_command_call *call, const struct tm_relay_config *config)
+{
+  uint8_t identity[crypto_sign_PUBLICKEYBYTES];
+  struct tm_watch *watch;
+  bool found;
+  int err = tm_watch_new(&watch, config->authorities, config->document);
+  int r;
+
+  if (err == TM_E_IO || err == TM_E_NOT_FOUND || err == TM_E_NOMEM)
+    return tm_command_fail(call, "%s: %s", config->authorities, tm_file_reason(err));
+  if (err != TM_OK)
+    return tm_command_fail(call, "%s: %s; a verifier key is due on each line, as tidemill-authority keygen prints it", config->authorities,
+                           tm_strerror(err));
+  r = check_keys(call, config, identity, &found);
+  if (r == TM_EXIT_OK)
+    r = check_document(call, config, watch, found ? identity : NULL);
+  tm_watch_free(watch);
+  return r;
 }
 
 int tm_relay_check_config(const struct tm_command_call *call)
@@ -239,8 +285,8 @@ int tm_relay_check_config(const struct tm_command_call *call)
   int r;
 
   tm_command_parse(call, NULL, NULL, NULL);
-  if (load(call, &config) != TM_EXIT_OK)
-    return TM_EXIT_FAILED;
+  if ((r = load(call, &config)) != TM_EXIT_OK)
+    return r;
   r = check_files(call, &config);
   if (r == TM_EXIT_OK)
     printf("the configuration is good\n");
@@ -283,13 +329,14 @@ int tm_relay_run(const struct tm_command_call *call)
   struct tm_relay_config config;
   struct tm_engine_config engine_config = {.relay = &config, .clock = &tm_clock_system, .rng = &tm_rng_system, .signals = true};
   struct tm_engine *engine;
-  int r = TM_EXIT_FAILED;
+  int r;
 
   tm_command_parse(call, NULL, NULL, NULL);
-  if (load(call, &config) != TM_EXIT_OK)
-    return TM_EXIT_FAILED;
+  if ((r = load(call, &config)) != TM_EXIT_OK)
+    return r;
   tm_log_set_level(config.log_level);
   raise_descriptor_limit(&config);
+  r = TM_EXIT_FAILED;
   if (tm_engine_new(&engine, &engine_config) == TM_OK) {
     tm_engine_run(engine);
     block_signals();

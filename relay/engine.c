@@ -12,6 +12,7 @@
 
 #include <sodium.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "relay/store_db.h"
 
@@ -173,9 +174,9 @@ static int start_timers(struct tm_engine *e, bool signals)
 
 /* ---- start ---- */
 
-static int say(const char *what, const char *file, int err)
+static int say(const char *what, const char *file, const char *why, int err)
 {
-  tm_log(TM_LOG_ERROR, "relay", what, TM_KV_NAME("file", file), TM_KV_NAME("reason", tm_strerror(err)), TM_KV_END);
+  tm_log(TM_LOG_ERROR, "relay", what, TM_KV_NAME("file", file), TM_KV_NAME("reason", why), TM_KV_END);
   return err;
 }
 
@@ -222,8 +223,8 @@ static int start_network(struct tm_engine *e)
   int err = tm_identity_load(e->config->state_dir, &seed);
 
   if (err != TM_OK)
-    return say(err == TM_E_AUTH ? "identity.key must not be readable by others" : "identity.key cannot be read; run keygen",
-               e->config->state_dir, err);
+    return say(err == TM_E_NOT_FOUND ? "there is no identity.key; run keygen" : "identity.key cannot be used", e->config->state_dir,
+               tm_key_reason(err), err);
   config.seed = seed;
   err = tm_network_new(&e->net, &config, &tm_engine_network_events, e);
   sodium_free(seed);
@@ -302,8 +303,8 @@ static int listen_there(struct tm_engine *e)
   int err = tm_network_listen(e->net, address);
 
   if (err != TM_OK) {
-    tm_log(TM_LOG_ERROR, "relay", "cannot listen", TM_KV_NAME("reason", err == TM_E_IO ? strerror(errno) : tm_strerror(err)),
-           TM_KV_END);
+    tm_log(TM_LOG_ERROR, "relay", "cannot listen", TM_KV_NAME("name", e->config->name),
+           TM_KV_NAME("reason", err == TM_E_IO ? strerror(errno) : tm_strerror(err)), TM_KV_END);
     return err;
   }
   tm_log(TM_LOG_INFO, "relay", "listening", TM_KV_NAME("name", e->config->name), TM_KV_INT("port", tm_network_port(e->net)),
@@ -318,7 +319,7 @@ static int start(struct tm_engine *e, bool signals)
   if (err == TM_OK)
     err = start_memory(e);
   if (err == TM_OK && (err = tm_watch_new(&e->watch, e->config->authorities, e->config->document)) != TM_OK)
-    err = say("the authorities cannot be read", e->config->authorities, err);
+    err = say("the authorities cannot be read", e->config->authorities, tm_file_reason(err), err);
   if (err == TM_OK)
     err = start_network(e);
   if (err == TM_OK)

@@ -85,6 +85,15 @@ static int make_secret(const char *dir, const char *name, const struct tm_rng *r
   return err;
 }
 
+const char *tm_key_reason(int err)
+{
+  if (err == TM_E_AUTH)
+    return "others can read this secret: make it private (chmod 600), and think about who may have it";
+  if (err == TM_E_SYNTAX)
+    return "it has not the 32 bytes of a key";
+  return tm_file_reason(err);
+}
+
 int tm_identity_load(const char *state_dir, uint8_t **seed)
 {
   int err;

@@ -38,6 +38,8 @@ struct tm_keyset {
 /* Reads the identity's seed into locked memory, which the caller frees with sodium_free. Errors: TM_E_NOT_FOUND, TM_E_IO, TM_E_SYNTAX (length),
  * TM_E_AUTH (others may read the file), TM_E_NOMEM; *seed is then NULL. */
 int tm_identity_load(const char *state_dir, uint8_t **seed) TM_MUST_CHECK;
+/* Why a key file could not be read or made, for people; right behind it, as it looks at errno. */
+const char *tm_key_reason(int err);
 /* Makes an identity if there is none. Errors: TM_E_EXISTS (there is one), TM_E_IO, TM_E_NOMEM. */
 int tm_identity_make(const char *state_dir, const struct tm_rng *rng) TM_MUST_CHECK;
 /* Makes the mix key of an epoch if there is none. Errors: TM_E_EXISTS, TM_E_IO, TM_E_NOMEM. */

@@ -1,6 +1,8 @@
 #include "config.h"
 
+#include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,6 +89,19 @@ static int unknown_command(const struct tm_program *program, const char *name)
   return TM_EXIT_USAGE;
 }
 
+/* What was printed has to have arrived, or it did not work. */
+static int check_output(const struct tm_program *program, int code)
+{
+  bool lost = ferror(stdout) != 0;
+
+  errno = 0;
+  lost |= fflush(stdout) != 0;
+  if (!lost || code != TM_EXIT_OK)
+    return code;
+  fprintf(stderr, "%s: standard output: %s\n", program->name, errno != 0 ? strerror(errno) : "not all of it could be written");
+  return TM_EXIT_FAILED;
+}
+
 int tm_program_main(const struct tm_program *program, int argc, char **argv, void *arg)
 {
   char text[HELP_MAX];
@@ -108,7 +123,7 @@ int tm_program_main(const struct tm_program *program, int argc, char **argv, voi
   call.argc = argc - global.command;
   call.argv = argv + global.command;
   call.argv[0] = title;
-  return call.command->run(&call);
+  return check_output(program, call.command->run(&call));
 }
 
 static error_t refuse_all(int key, char *arg, struct argp_state *state)
@@ -133,6 +148,7 @@ int tm_command_fail(const struct tm_command_call *call, const char *format, ...)
 {
   va_list ap;
 
+  fflush(stdout); /* what was said before stands before it */
   fprintf(stderr, "%s: ", call->argv[0]);
   va_start(ap, format);
   vfprintf(stderr, format, ap);

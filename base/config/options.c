@@ -324,7 +324,7 @@ int tm_options_load(const struct tm_option_table *table, const char *path, void 
   if (err == TM_E_NOT_FOUND)
     fprintf(complaints, "%s: no such file: check the path, or start from the sample in the manual\n", path);
   else if (err == TM_E_IO)
-    fprintf(complaints, "%s: cannot be read: %s\n", path, errno != 0 ? strerror(errno) : "not a regular file");
+    fprintf(complaints, "%s: cannot be read: %s\n", path, tm_file_reason(err));
   else if (err != TM_OK)
     fprintf(complaints, "%s: %s\n", path, tm_strerror(err));
   if (err != TM_OK)

@@ -22,8 +22,7 @@ int tm_authority_read(const struct tm_command_call *call, const char *path, size
   if (err == TM_E_NOT_FOUND)
     return tm_command_fail(call, "%s: there is no such file: check the path", path);
   if (err == TM_E_IO)
-    return tm_command_fail(call, "%s: cannot be read: %s", path,
-                           errno != 0 ? strerror(errno) : "it is not a regular file");
+    return tm_command_fail(call, "%s: cannot be read: %s", path, tm_file_reason(err));
   if (err == TM_E_TOO_BIG)
     return tm_command_fail(call, "%s: longer than %zu bytes: this is another kind of file", path, max);
   return tm_command_fail(call, "%s: %s", path, tm_strerror(err));

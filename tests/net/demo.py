@@ -1,9 +1,11 @@
 """What ./quickstart shows: a whole network on this machine, and two people who use it."""
 import argparse
+import fcntl
 import os
 import shlex
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -16,6 +18,7 @@ import network as net  # noqa: E402
 TEXT = "The tide turns at six. Bring the boat."
 ANSWER = "I saw it too. Half past five, at the mill."
 FILE_SIZE = 100 * 1000
+MARK = ".quickstart"  # in a directory that may be emptied, as it is ours; locked while a network runs in it
 
 
 class Screen:
@@ -39,6 +42,9 @@ class Screen:
             ticker.start()
         try:
             result = work(lambda s: note.__setitem__(0, s))
+        except KeyboardInterrupt:
+            result = "interrupted"
+            raise
         except BaseException:
             result = "failed"
             raise
@@ -70,6 +76,8 @@ def pair_people(network, screen):
 
     def pair(note):
         people.extend(network.client(name) for name in ("alice", "bob"))
+        for client in people:
+            client.start()
         note("Alice's code travels to Bob")
         net.pair(*people)
         return "paired"
@@ -165,11 +173,11 @@ def show_commands(network, env):
   The network is up until Ctrl-C. In another terminal:
 
     . {shlex.quote(str(env))}
-    $TIDEMILL --state $ALICE send bob "Something of my own"
-    $TIDEMILL --state $BOB read --follow
-    $TIDEMILL --state $BOB send alice --file {shlex.quote(str(net.TOP / 'README.md'))}
-    $TIDEMILL --state $ALICE read --follow
-    $TIDEMILL --state $ALICE status
+    "$TIDEMILL" --state "$ALICE" send bob "Something of my own"
+    "$TIDEMILL" --state "$BOB" read --follow
+    "$TIDEMILL" --state "$BOB" send alice --file {shlex.quote(str(net.TOP / 'README.md'))}
+    "$TIDEMILL" --state "$ALICE" read --follow --save {shlex.quote(str(env.parent / 'alice-saved'))}
+    "$TIDEMILL" --state "$ALICE" status
 """, flush=True)
 
 
@@ -194,26 +202,30 @@ def stay(network, screen):
 
 
 def prepare(given):
-    """The directory to work in, and whether it is ours to remove."""
+    """The directory to work in, and the open file that holds its lock; None where it is a new one that is ours to remove."""
     if given is None:
-        return Path(tempfile.mkdtemp(prefix="tidemill-")), True
+        return Path(tempfile.mkdtemp(prefix="tidemill-")), None
     path = Path(given).resolve()
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        if not (path / "env").exists() and not (path / "authorities").exists():
-            raise net.NetworkError(f"{path} is not empty and holds no network of mine; name another directory")
-        if (path / "running").exists() and running(path):
-            raise net.NetworkError(f"a network runs in {path} already; end it with Ctrl-C first, or name another directory")
-        shutil.rmtree(path)
-    path.mkdir(mode=0o700, parents=True)
-    return path, False
-
-
-def running(path):
+    mark = path / MARK
     try:
-        os.kill(int((path / "running").read_text()), 0)
-        return True
-    except (OSError, ValueError):
-        return False
+        if path.exists() and not path.is_dir():
+            raise net.NetworkError(f"{path} is not a directory; name another one")
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if any(path.iterdir()) and not mark.is_file():
+            raise net.NetworkError(f"{path} is not empty and holds no network of quickstart; name another directory")
+        lock = open(mark, "a")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise net.NetworkError(f"a network runs in {path} already; end it with Ctrl-C first, or name another directory") from None
+        for old in path.iterdir():
+            if old.is_dir() and not old.is_symlink():
+                shutil.rmtree(old)
+            elif old != mark:
+                old.unlink()
+    except OSError as error:
+        raise net.NetworkError(f"{error.filename}: {error.strerror}; name another directory") from None
+    return path, lock
 
 
 def main():
@@ -226,35 +238,34 @@ def main():
     signal.signal(signal.SIGTERM, interrupted)
     signal.signal(signal.SIGHUP, interrupted)
     screen = Screen()
-    network = None
-    keep = ours = False
+    directory = network = lock = None
+    keep = False
     code = 1
     try:
-        directory, ours = prepare(args.network)
+        directory, lock = prepare(args.network)
         network = net.Network(directory, args.programs)
-        (directory / "running").write_text(str(os.getpid()))
         print("\n  Tidemill: a message through five relays\n", flush=True)
         if args.network:
             stay(network, screen)
         else:
             code = 0 if demo(network, screen) else 1
     except KeyboardInterrupt:
-        print("\n  Interrupted." if not args.network else "\n")
-        code = 0 if args.network else 130
-    except net.NetworkError as error:
-        print(f"\n{error}", file=sys.stderr)
-        keep = True
+        stayed = args.network is not None and directory is not None and (directory / "env").exists()
+        print("" if stayed else "\n  Interrupted.")
+        code = 0 if stayed else 130
+    except (net.NetworkError, OSError, subprocess.SubprocessError) as error:
+        print(f"{'' if network is None else chr(10)}quickstart: {error}", file=sys.stderr)
+        keep = network is not None
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if network is not None:
             network.stop()
-            (network.dir / "running").unlink(missing_ok=True)
             print(f"  Stopped everything it started, {time.monotonic() - screen.started:.0f} s in all.")
-            if ours and keep:
-                print(f"  What it left for you to look at: {network.dir}", file=sys.stderr)
-            elif ours:
-                shutil.rmtree(network.dir, ignore_errors=True)
+        if keep:
+            print(f"  What it left for you to look at: {directory}", file=sys.stderr)
+        elif args.network is None and directory is not None:
+            shutil.rmtree(directory, ignore_errors=True)
     return code
 
 

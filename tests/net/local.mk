@@ -9,6 +9,7 @@ EXTRA_DIST += \
 	tests/net/test_documents.py \
 	tests/net/test_people.py \
 	tests/net/test_pool.py \
+	tests/net/test_quickstart.py \
 	tests/net/test_relays.py \
 	tests/net/test_trouble.py
 TESTS += tests/net/run

@@ -34,15 +34,14 @@ def die_with_parent():
 
 
 def free_ports(n):
-    held = []
-    for _ in range(n):
-        s = socket.socket()
-        s.bind(("127.0.0.1", 0))
-        held.append(s)
-    ports = [s.getsockname()[1] for s in held]
-    for s in held:
-        s.close()
-    return ports
+    with contextlib.ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(n)]
+        try:
+            for s in sockets:
+                s.bind(("127.0.0.1", 0))
+        except OSError as error:
+            raise NetworkError(f"there are no {n} free ports on 127.0.0.1: {error.strerror}") from None
+        return [s.getsockname()[1] for s in sockets]
 
 
 def tail_of(path, lines):

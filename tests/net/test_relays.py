@@ -111,3 +111,34 @@ def test_an_expired_document_is_refused(network):
     assert verify(network, network.document)[0] == 0
     code, said = verify(network, network.document, "--at", "2099-01-01T00:00:00Z")
     assert code == 1 and "expired" in said.lower()
+
+
+def test_a_relay_that_cannot_use_its_key_says_why(network, tmp_path):
+    relay = net.Relay(network, "newcomer", "mix", 2, 4711)
+    relay.dir, relay.config = tmp_path, tmp_path / "relay.conf"
+    relay.write_config()
+
+    def say(*args):
+        done = net.subprocess.run([network.program("tidemill-relay"), "-c", relay.config, *args], capture_output=True, text=True)
+        return done.returncode, done.stdout + done.stderr
+
+    code, said = say("check-config")
+    assert code == 0 and "no identity yet" in said
+    assert say("keygen", "--epochs", "2")[0] == 0
+    code, said = say("check-config")
+    assert code == 0 and "does not stand in the document" in said
+    mix_key = max((tmp_path / "state").glob("mix-*.key"))
+    for key in (tmp_path / "state" / "identity.key", mix_key):
+        secret = key.read_bytes()
+        key.chmod(0o644)
+        assert_refused(say, key, "others can read")
+        key.chmod(0o600)
+        key.write_bytes(secret[:-1])
+        assert_refused(say, key, "32 bytes")
+        key.write_bytes(secret)
+
+
+def assert_refused(say, key, why):
+    for command in ("check-config", "keygen"):
+        code, said = say(command)
+        assert code == 1 and key.name in said and why in said, said

@@ -37,6 +37,7 @@ struct tm_client {
   struct message messages[MESSAGES_MAX];
   size_t n_messages;
   unsigned progress;
+  int failed;
   void (*change)(void *);
   void *change_arg;
 };
@@ -100,6 +101,8 @@ void tm_client_close(struct tm_client *c)
     free(c->messages[i].data);
   free(c);
 }
+
+int tm_client_failure(const struct tm_client *c) { return c->failed; }
 
 /* ---- network side: none ---- */
 
@@ -282,6 +285,8 @@ int tm_client_send(struct tm_client *c, const char *name, const char *file_name,
     return TM_E_LENGTH;
   if (c->n_messages == MESSAGES_MAX)
     return TM_E_FULL;
+  if (len == strlen("DISK FULL") && memcmp(data, "DISK FULL", len) == 0)
+    return c->failed = TM_E_IO;
   *number = ++c->contacts[i].sent;
   m->data = malloc(len + 1);
   memcpy(m->data, data, len);

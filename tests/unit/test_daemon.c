@@ -393,6 +393,27 @@ static void test_second_daemon_is_refused(void **state)
   tm_session_close(s);
 }
 
+/* A state that cannot be written ends the daemon, so that the next command starts one that can. */
+static void test_failed_state_ends_it(void **state)
+{
+  struct fixture *f = *state;
+  struct tm_session *other = open_session(f);
+  struct tm_session *s = open_session(f);
+  struct tm_frame answer;
+
+  must(s, json_pack("{s:s, s:s}", "op", "invite", "name", "bob"));
+  assert_int_equal(call(s, json_pack("{s:s, s:s}", "op", "send", "name", "bob"), "DISK FULL", 9, &answer), TM_EXIT_FAILED);
+  tm_frame_clear(&answer);
+  assert_int_equal(tm_session_await_end(other, WAIT_MS), TM_OK);
+  assert_int_equal(end_of(f), TM_EXIT_FAILED);
+  start_daemon(f);
+  tm_session_close(s);
+  s = open_session(f);
+  must(s, request("hello"));
+  tm_session_close(s);
+  tm_session_close(other);
+}
+
 static void test_stale_socket(void **state)
 {
   struct fixture *f = *state;
@@ -413,6 +434,7 @@ int main(void)
     T(test_socket_mode),      T(test_request_and_answer), T(test_nonsense_is_closed),        T(test_endless_line_is_closed),
     T(test_cut_anyhow),       T(test_too_many_clients),   T(test_large_file_there_and_back), T(test_slow_reader),
     T(test_watch),            T(test_stop),               T(test_second_daemon_is_refused),  T(test_stale_socket),
+    T(test_failed_state_ends_it),
   };
 
   tm_control_setup();
