@@ -30,7 +30,7 @@
 #define TM_TRANSFER_WINDOW 256u /* requests of one of them that are out */
 #define TM_RESEND_S 600u        /* at least; and at least TM_RESEND_SLOTS slots */
 #define TM_RESEND_SLOTS 20u
-#define TM_SILENT_ROUNDS 32u /* of two requests, until a piece whose stores are silent is given up */
+#define TM_SILENT_ROUNDS 8u /* of two requests, until a piece whose stores are silent is given up */
 #define TM_GIVE_UP 4u /* a piece that is in one store is put to the other so often */
 
 struct tm_transfers;
