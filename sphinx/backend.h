@@ -50,6 +50,11 @@ struct tm_sphinx_backend {
 /* The portable back-end, on libsodium; always there. */
 const struct tm_sphinx_backend *tm_portable_get(void);
 
+/* The vector back-ends that were built. Only the table may be looked at where the processor lacks the set. */
+const struct tm_sphinx_backend *tm_avx2_table(void);
+const struct tm_sphinx_backend *tm_avx512f_table(void);
+const struct tm_sphinx_backend *tm_avx512ifma_table(void);
+
 /*
  * The back-end of that name, or the best usable one for NULL; NULL if there is none of that name, this CPU lacks it,
  * or it failed its self-test. libsodium must have been started.

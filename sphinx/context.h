@@ -27,6 +27,9 @@ struct tm_lane {
   uint8_t alpha[TM_SPHINX_ELEMENT_LEN];
 };
 
+/* Headers that are made together: two multiplications each at every hop. */
+#define TM_PATHS_MAX (TM_SPHINX_BATCH_MAX / 2)
+
 /* One header in the making. */
 struct tm_path {
   uint8_t y[TM_SPHINX_HOPS_MAX][32];
@@ -44,7 +47,7 @@ struct tm_sphinx {
   const struct tm_sphinx_backend *backend;
   size_t body_len;
   struct tm_lane lane[TM_SPHINX_BATCH_MAX];
-  struct tm_path path;
+  struct tm_path path[TM_PATHS_MAX];
   struct tm_point_cache cache;
 };
 

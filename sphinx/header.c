@@ -24,62 +24,90 @@
 
 static const uint8_t base_point[32] = {9};
 
-static int check_path(tm_sphinx *ctx, const tm_sphinx_node path[], size_t hops)
+static int check_path(tm_sphinx *ctx, struct tm_path *p, const struct tm_header_job *job)
 {
-  if (hops == 0 || hops > TM_SPHINX_HOPS_MAX)
+  if (job->hops == 0 || job->hops > TM_SPHINX_HOPS_MAX)
     return TM_SPHINX_E_PATH;
-  for (size_t i = 0; i < hops; i++)
-    if (path[i].delay_ms > TM_SPHINX_DELAY_MAX_MS)
+  for (size_t i = 0; i < job->hops; i++)
+    if (job->path[i].delay_ms > TM_SPHINX_DELAY_MAX_MS)
       return TM_SPHINX_E_PATH;
-  for (size_t i = 0; i < hops; i++) {
-    int rc = tm_point_lookup(&ctx->cache, ctx->path.y[i], path[i].mix_point);
+  for (size_t i = 0; i < job->hops; i++) {
+    int rc = tm_point_lookup(&ctx->cache, p->y[i], job->path[i].mix_point);
     if (rc != TM_SPHINX_OK)
       return rc;
   }
   return TM_SPHINX_OK;
 }
 
-/* The group element and the keys of one hop, from the product of blinding factors so far. */
-static int derive_hop(tm_sphinx *ctx, size_t hop)
+/* Those without an error whose path has more than so many hops; their positions to who. */
+static size_t longer_than(const struct tm_header_job job[], size_t n, size_t hops, size_t who[])
 {
-  struct tm_path *p = &ctx->path;
-  uint8_t *const out[2] = {p->alpha[hop], p->input + 64};
-  const uint8_t *const by[2] = {p->scalar, p->scalar};
-  const uint8_t *const points[2] = {base_point, p->y[hop]};
-  uint8_t *const keys[1] = {p->keys[hop]};
-  const uint8_t *const input[1] = {p->input};
-  uint8_t ok[2];
+  size_t m = 0;
 
-  if (!tm_blinding_scalar(p->scalar, p->blinding))
-    return TM_SPHINX_E_LOW_ORDER;
-  ctx->backend->x25519(out, by, points, ok, 2);
+  for (size_t i = 0; i < n; i++)
+    if (job[i].error == TM_SPHINX_OK && job[i].hops > hops)
+      who[m++] = i;
+  return m;
+}
+
+/* The group elements and shared secrets of one hop, from the products of blinding factors so far. */
+static void multiply(tm_sphinx *ctx, struct tm_header_job job[], size_t n, size_t hop)
+{
+  uint8_t *out[2 * TM_PATHS_MAX];
+  const uint8_t *by[2 * TM_PATHS_MAX], *points[2 * TM_PATHS_MAX];
+  uint8_t ok[2 * TM_PATHS_MAX];
+  size_t who[TM_PATHS_MAX], m = longer_than(job, n, hop, who), kept = 0;
+
+  for (size_t j = 0; j < m; j++) {
+    struct tm_path *p = &ctx->path[who[j]];
+
+    if (!tm_blinding_scalar(p->scalar, p->blinding)) {
+      job[who[j]].error = TM_SPHINX_E_LOW_ORDER;
+      continue;
+    }
+    out[2 * kept] = p->alpha[hop];
+    out[2 * kept + 1] = p->input + 64;
+    by[2 * kept] = by[2 * kept + 1] = p->scalar;
+    points[2 * kept] = base_point;
+    points[2 * kept + 1] = p->y[hop];
+    who[kept++] = who[j];
+  }
+  if (kept == 0)
+    return;
+  ctx->backend->x25519(out, by, points, ok, 2 * kept);
   /* An error that the caller reports. */
   TM_CT_PUBLIC(ok, sizeof ok);
-  if (!ok[0] || !ok[1])
-    return TM_SPHINX_E_LOW_ORDER;
-  memcpy(p->input, p->alpha[hop], 32);
-  memcpy(p->input + 32, p->y[hop], 32);
-  ctx->backend->kdf(keys, input, 0, TM_KDF_COUNT, 1);
-  return TM_SPHINX_OK;
+  for (size_t j = 0; j < kept; j++)
+    if (!ok[2 * j] || !ok[2 * j + 1])
+      job[who[j]].error = TM_SPHINX_E_LOW_ORDER;
 }
 
-static int derive(tm_sphinx *ctx, size_t hops, const uint8_t x[static 32])
+/* The keys and the stream of one hop, and what the next one is blinded by. */
+static void derive(tm_sphinx *ctx, const struct tm_header_job job[], size_t n, size_t hop)
 {
-  struct tm_path *p = &ctx->path;
-  uint8_t *out[TM_SPHINX_HOPS_MAX];
-  const uint8_t *key[TM_SPHINX_HOPS_MAX];
+  uint8_t *out[TM_PATHS_MAX];
+  const uint8_t *in[TM_PATHS_MAX];
+  size_t who[TM_PATHS_MAX], m = longer_than(job, n, hop, who);
 
-  tm_blinding_start(p->blinding, x);
-  for (size_t i = 0; i < hops; i++) {
-    int rc = derive_hop(ctx, i);
-    if (rc != TM_SPHINX_OK)
-      return rc;
-    tm_blinding_multiply(p->blinding, tm_keys_blind(p->keys[i]));
-    out[i] = p->stream[i];
-    key[i] = tm_keys_stream(p->keys[i]);
+  if (m == 0)
+    return;
+  for (size_t j = 0; j < m; j++) {
+    struct tm_path *p = &ctx->path[who[j]];
+
+    memcpy(p->input, p->alpha[hop], 32);
+    memcpy(p->input + 32, p->y[hop], 32);
+    out[j] = p->keys[hop];
+    in[j] = p->input;
   }
-  ctx->backend->stream(out, key, hops);
-  return TM_SPHINX_OK;
+  ctx->backend->kdf(out, in, 0, TM_KDF_COUNT, m);
+  for (size_t j = 0; j < m; j++) {
+    struct tm_path *p = &ctx->path[who[j]];
+
+    tm_blinding_multiply(p->blinding, tm_keys_blind(p->keys[hop]));
+    out[j] = p->stream[hop];
+    in[j] = tm_keys_stream(p->keys[hop]);
+  }
+  ctx->backend->stream(out, in, m);
 }
 
 /* phi of the last hop: what the hops before it will have pulled in behind the routing blocks. Returns its length. */
@@ -95,71 +123,107 @@ static size_t make_filler(struct tm_path *p, size_t hops)
   return len;
 }
 
-static void start_beta(struct tm_path *p, size_t hops, uint8_t command, uint32_t delay_ms, const uint8_t *field,
-                       const uint8_t *random, uint8_t *beta)
+static void start_beta(struct tm_path *p, const struct tm_header_job *job)
 {
-  size_t filler = make_filler(p, hops);
+  size_t filler = make_filler(p, job->hops);
   size_t own = TM_SPHINX_ROUTING_LEN - filler;
+  uint8_t *beta = job->header + TM_SPHINX_ELEMENT_LEN;
 
-  beta[0] = command;
-  tm_bytes_store32(beta + BLOCK_DELAY, delay_ms);
-  memcpy(beta + BLOCK_FIELD, field != NULL ? field : random + RANDOM_FIELD, 32);
-  memcpy(beta + BLOCK_GAMMA, random + RANDOM_LAST, TM_SPHINX_MAC_LEN);
-  memcpy(beta + TM_SPHINX_BLOCK_LEN, random + RANDOM_PADDING, own - TM_SPHINX_BLOCK_LEN);
-  tm_bytes_xor(beta, p->stream[hops - 1], own);
+  beta[0] = job->command;
+  tm_bytes_store32(beta + BLOCK_DELAY, job->path[job->hops - 1].delay_ms);
+  memcpy(beta + BLOCK_FIELD, job->field != NULL ? job->field : job->random + RANDOM_FIELD, 32);
+  memcpy(beta + BLOCK_GAMMA, job->random + RANDOM_LAST, TM_SPHINX_MAC_LEN);
+  memcpy(beta + TM_SPHINX_BLOCK_LEN, job->random + RANDOM_PADDING, own - TM_SPHINX_BLOCK_LEN);
+  tm_bytes_xor(beta, p->stream[job->hops - 1], own);
   memcpy(beta + own, p->filler, filler);
 }
 
-static void make_gamma(tm_sphinx *ctx, size_t hop, const uint8_t *beta, uint8_t *gamma)
+/* The MACs of the hops that are `step` before the last of each path. */
+static void make_gammas(tm_sphinx *ctx, const struct tm_header_job job[], size_t n, size_t step)
 {
-  uint8_t *const out[1] = {gamma};
-  const uint8_t *const key[1] = {tm_keys_mac(ctx->path.keys[hop])};
-  const uint8_t *const in[1] = {beta};
+  uint8_t *out[TM_PATHS_MAX];
+  const uint8_t *key[TM_PATHS_MAX], *in[TM_PATHS_MAX];
+  size_t who[TM_PATHS_MAX], m = longer_than(job, n, step, who);
 
-  ctx->backend->mac(out, key, in, 1);
+  if (m == 0)
+    return;
+  for (size_t j = 0; j < m; j++) {
+    const struct tm_header_job *h = &job[who[j]];
+
+    in[j] = h->header + TM_SPHINX_ELEMENT_LEN;
+    out[j] = h->header + TM_SPHINX_ELEMENT_LEN + TM_SPHINX_ROUTING_LEN;
+    key[j] = tm_keys_mac(ctx->path[who[j]].keys[h->hops - 1 - step]);
+  }
+  ctx->backend->mac(out, key, in, m);
 }
 
 /* Puts the block of the hop before path[i] in front of beta, with gamma of path[i] in it. */
-static void prepend(tm_sphinx *ctx, const tm_sphinx_node path[], size_t i, uint8_t *beta, const uint8_t *gamma)
+static void prepend(const struct tm_path *p, const tm_sphinx_node path[], size_t i, uint8_t *beta)
 {
+  const uint8_t *gamma = beta + TM_SPHINX_ROUTING_LEN;
+
   memmove(beta + TM_SPHINX_BLOCK_LEN, beta, TM_SPHINX_ROUTING_LEN - TM_SPHINX_BLOCK_LEN);
   beta[0] = TM_SPHINX_FORWARD;
   tm_bytes_store32(beta + BLOCK_DELAY, path[i - 1].delay_ms);
   memcpy(beta + BLOCK_FIELD, path[i].identity, TM_SPHINX_IDENTITY_LEN);
   memcpy(beta + BLOCK_GAMMA, gamma, TM_SPHINX_MAC_LEN);
-  tm_bytes_xor(beta, ctx->path.stream[i - 1], TM_SPHINX_ROUTING_LEN);
+  tm_bytes_xor(beta, p->stream[i - 1], TM_SPHINX_ROUTING_LEN);
 }
 
-int tm_header_create(tm_sphinx *ctx, const tm_sphinx_node path[], size_t hops, uint8_t command, const uint8_t *field,
-                     const uint8_t *random, uint8_t *header)
+/* The blocks, from the last hop to the first. */
+static void make_routing(tm_sphinx *ctx, const struct tm_header_job job[], size_t n)
 {
-  uint8_t *beta = header + TM_SPHINX_ELEMENT_LEN;
-  uint8_t *gamma = beta + TM_SPHINX_ROUTING_LEN;
-  int rc = check_path(ctx, path, hops);
+  size_t who[TM_PATHS_MAX], m = longer_than(job, n, 0, who);
 
-  if (rc == TM_SPHINX_OK)
-    rc = derive(ctx, hops, random + RANDOM_SCALAR);
-  if (rc != TM_SPHINX_OK)
-    return rc;
-  start_beta(&ctx->path, hops, command, path[hops - 1].delay_ms, field, random, beta);
-  make_gamma(ctx, hops - 1, beta, gamma);
-  for (size_t i = hops - 1; i > 0; i--) {
-    prepend(ctx, path, i, beta, gamma);
-    make_gamma(ctx, i - 1, beta, gamma);
-  }
-  memcpy(header, ctx->path.alpha[0], TM_SPHINX_ELEMENT_LEN);
-  /* It goes on the wire. */
-  TM_CT_PUBLIC(header, TM_SPHINX_HEADER_LEN);
-  return TM_SPHINX_OK;
-}
+  for (size_t j = 0; j < m; j++)
+    start_beta(&ctx->path[who[j]], &job[who[j]]);
+  make_gammas(ctx, job, n, 0);
+  for (size_t step = 1; step < TM_SPHINX_HOPS_MAX; step++) {
+    m = longer_than(job, n, step, who);
+    for (size_t j = 0; j < m; j++) {
+      const struct tm_header_job *h = &job[who[j]];
 
-void tm_header_encrypt_payload(tm_sphinx *ctx, size_t hops, uint8_t *payload)
-{
-  for (size_t i = hops; i > 0; i--) {
-    const uint8_t *const key[1] = {tm_keys_payload(ctx->path.keys[i - 1])};
-
-    ctx->backend->lioness_encrypt(&payload, key, tm_payload_len(ctx), 1);
+      prepend(&ctx->path[who[j]], h->path, h->hops - step, h->header + TM_SPHINX_ELEMENT_LEN);
+    }
+    make_gammas(ctx, job, n, step);
   }
 }
 
-void tm_header_wipe(tm_sphinx *ctx) { sodium_memzero(&ctx->path, sizeof ctx->path); }
+void tm_header_create(tm_sphinx *ctx, struct tm_header_job job[], size_t n)
+{
+  for (size_t i = 0; i < n; i++) {
+    job[i].error = check_path(ctx, &ctx->path[i], &job[i]);
+    if (job[i].error == TM_SPHINX_OK)
+      tm_blinding_start(ctx->path[i].blinding, job[i].random + RANDOM_SCALAR);
+  }
+  for (size_t hop = 0; hop < TM_SPHINX_HOPS_MAX; hop++) {
+    multiply(ctx, job, n, hop);
+    derive(ctx, job, n, hop);
+  }
+  make_routing(ctx, job, n);
+  for (size_t i = 0; i < n; i++) {
+    if (job[i].error != TM_SPHINX_OK)
+      continue;
+    memcpy(job[i].header, ctx->path[i].alpha[0], TM_SPHINX_ELEMENT_LEN);
+    /* It goes on the wire. */
+    TM_CT_PUBLIC(job[i].header, TM_SPHINX_HEADER_LEN);
+  }
+}
+
+void tm_header_encrypt_payloads(tm_sphinx *ctx, const struct tm_header_job job[], uint8_t *const payload[], size_t n)
+{
+  for (size_t step = 0; step < TM_SPHINX_HOPS_MAX; step++) {
+    uint8_t *block[TM_PATHS_MAX];
+    const uint8_t *key[TM_PATHS_MAX];
+    size_t who[TM_PATHS_MAX], m = longer_than(job, n, step, who);
+
+    for (size_t j = 0; j < m; j++) {
+      block[j] = payload[who[j]];
+      key[j] = tm_keys_payload(ctx->path[who[j]].keys[job[who[j]].hops - 1 - step]);
+    }
+    if (m > 0)
+      ctx->backend->lioness_encrypt(block, key, tm_payload_len(ctx), m);
+  }
+}
+
+void tm_header_wipe(tm_sphinx *ctx, size_t n) { sodium_memzero(ctx->path, n * sizeof ctx->path[0]); }

@@ -7,17 +7,22 @@
 
 #include "sphinx/context.h"
 
-/*
- * header: TM_SPHINX_HEADER_LEN bytes, written; undefined on error. command: TM_SPHINX_DELIVER or TM_SPHINX_REPLY;
- * field: its 32 bytes, or NULL to take them from random (TM_SPHINX_CREATE_RANDOM_LEN bytes). Errors:
- * TM_SPHINX_E_PATH, TM_SPHINX_E_POINT, TM_SPHINX_E_LOW_ORDER.
- */
-int tm_header_create(tm_sphinx *ctx, const tm_sphinx_node path[], size_t hops, uint8_t command, const uint8_t *field,
-                     const uint8_t *random, uint8_t *header) __attribute__((warn_unused_result));
+struct tm_header_job {
+  const tm_sphinx_node *path;
+  size_t hops;
+  uint8_t command;      /* TM_SPHINX_DELIVER or TM_SPHINX_REPLY */
+  const uint8_t *field; /* its 32 bytes; NULL: from random */
+  const uint8_t *random; /* TM_SPHINX_CREATE_RANDOM_LEN */
+  uint8_t *header;      /* TM_SPHINX_HEADER_LEN, written; undefined on error */
+  int error;            /* TM_SPHINX_OK, E_PATH, E_POINT or E_LOW_ORDER */
+};
 
-/* Encrypts a payload for all hops, the last first, with the keys of the header just made. */
-void tm_header_encrypt_payload(tm_sphinx *ctx, size_t hops, uint8_t *payload);
+/* Makes n <= TM_PATHS_MAX headers, with the keys of job i in ctx->path[i]. */
+void tm_header_create(tm_sphinx *ctx, struct tm_header_job job[], size_t n);
 
-void tm_header_wipe(tm_sphinx *ctx);
+/* Encrypts the payloads of those without an error for all hops, the last first, with the keys of the headers just made. */
+void tm_header_encrypt_payloads(tm_sphinx *ctx, const struct tm_header_job job[], uint8_t *const payload[], size_t n);
+
+void tm_header_wipe(tm_sphinx *ctx, size_t n);
 
 #endif

@@ -26,6 +26,11 @@ tests_fuzz_fuzz_sphinx_SOURCES = tests/fuzz/fuzz_sphinx.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_sphinx_LDFLAGS = $(FUZZLDFLAGS)
 tests_fuzz_fuzz_sphinx_LDADD = libsphinx.la $(FUZZ_LIBS)
 
+fuzz_targets += tests/fuzz/fuzz_lanes
+tests_fuzz_fuzz_lanes_SOURCES = tests/fuzz/fuzz_lanes.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_lanes_LDFLAGS = $(FUZZLDFLAGS)
+tests_fuzz_fuzz_lanes_LDADD = libsphinx.la $(FUZZ_LIBS)
+
 fuzz_targets += tests/fuzz/fuzz_cell
 tests_fuzz_fuzz_cell_SOURCES = tests/fuzz/fuzz_cell.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_cell_LDFLAGS = $(FUZZLDFLAGS)

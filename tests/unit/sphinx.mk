@@ -1,6 +1,6 @@
 # The packet.
 if HAVE_CMOCKA
-sphinx_unit_tests = test_vectors test_sphinx test_sphinx_batch test_sphinx_parts \
+sphinx_unit_tests = test_vectors test_sphinx test_sphinx_batch test_sphinx_lanes test_sphinx_parts \
 	test_sphinx_unsound test_sphinx_threads
 # A sanitizer brings its own malloc: there is nothing to count there.
 if !INSTRUMENTED
@@ -23,6 +23,10 @@ test_sphinx_LDADD = $(SPHINX_TEST_LIBS)
 test_sphinx_batch_SOURCES = tests/unit/test_sphinx_batch.c $(sphinx_net)
 test_sphinx_batch_CFLAGS = $(UNIT_CFLAGS)
 test_sphinx_batch_LDADD = $(SPHINX_TEST_LIBS)
+
+test_sphinx_lanes_SOURCES = tests/unit/test_sphinx_lanes.c
+test_sphinx_lanes_CFLAGS = $(UNIT_CFLAGS)
+test_sphinx_lanes_LDADD = $(SPHINX_TEST_LIBS)
 
 test_sphinx_parts_SOURCES = tests/unit/test_sphinx_parts.c $(sphinx_net)
 test_sphinx_parts_CFLAGS = $(UNIT_CFLAGS)

@@ -100,7 +100,7 @@ void net_forge(struct net *n, size_t i, uint8_t *packet, const uint8_t *differen
 int net_scratch_is_zero(const tm_sphinx *ctx)
 {
   return sodium_is_zero((const uint8_t *)ctx->lane, sizeof ctx->lane) &&
-         sodium_is_zero((const uint8_t *)&ctx->path, sizeof ctx->path);
+         sodium_is_zero((const uint8_t *)ctx->path, sizeof ctx->path);
 }
 
 int net_run_backends(int (*run)(void))

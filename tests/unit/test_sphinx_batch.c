@@ -183,6 +183,45 @@ static void test_large_bodies(void **state)
   net_free(n);
 }
 
+/* Packets and reply blocks that are made together are those that are made alone; bad ones between them stay zero. */
+static void test_creation(void **state)
+{
+  static tm_sphinx_packet_job packets[LARGE];
+  static tm_sphinx_surb_job surbs[LARGE];
+  static uint8_t random[LARGE][TM_SPHINX_SURB_RANDOM_LEN], packet[LARGE][CAP], surb[LARGE][TM_SPHINX_SURB_LEN];
+  static tm_sphinx_surb_keys keys[LARGE];
+  struct net *n = net_new(TM_SPHINX_BODY_MIN);
+  size_t bad = 0;
+
+  (void)state;
+  for (size_t i = 0; i < LARGE; i++) {
+    /* Every path length, and three that are none. */
+    size_t hops = i % 9 == 7 ? 0 : i % 9 == 8 ? TM_SPHINX_HOPS_MAX + 1 : i % TM_SPHINX_HOPS_MAX + 1;
+
+    bad += hops == 0 || hops > TM_SPHINX_HOPS_MAX;
+    net_random(random[i], sizeof random[i], (uint32_t)(500 + i));
+    packets[i] = (tm_sphinx_packet_job){
+      .path = n->path, .hops = hops, .body = n->body, .random = random[i], .packet = packet[i]};
+    surbs[i] = (tm_sphinx_surb_job){.path = n->path, .hops = hops, .handle = random[0], .surb_id = random[1],
+                                    .random = random[i], .surb = surb[i], .keys = &keys[i]};
+  }
+  assert_int_equal(tm_sphinx_create_many(n->ctx, packets, LARGE), LARGE - bad);
+  assert_int_equal(tm_sphinx_surb_create_many(n->ctx, surbs, LARGE), LARGE - bad);
+  assert_true(net_scratch_is_zero(n->ctx));
+  for (size_t i = 0; i < LARGE; i++) {
+    uint8_t one[CAP], block[TM_SPHINX_SURB_LEN];
+    tm_sphinx_surb_keys k;
+
+    assert_int_equal(tm_sphinx_create(n->ctx, n->path, packets[i].hops, n->body, random[i], one), packets[i].result);
+    assert_memory_equal(one, packet[i], n->len);
+    assert_int_equal(tm_sphinx_surb_create(n->ctx, n->path, surbs[i].hops, random[0], random[1], random[i], block, &k),
+                     surbs[i].result);
+    assert_memory_equal(block, surb[i], sizeof block);
+    assert_memory_equal(&k, &keys[i], sizeof k);
+  }
+  net_free(n);
+}
+
 static int run(void)
 {
   static const struct CMUnitTest tests[] = {
@@ -190,6 +229,7 @@ static int run(void)
     cmocka_unit_test(test_one_good),
     cmocka_unit_test(test_sizes),
     cmocka_unit_test(test_large_bodies),
+    cmocka_unit_test(test_creation),
   };
 
   return cmocka_run_group_tests(tests, NULL, NULL);

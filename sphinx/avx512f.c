@@ -1,0 +1,32 @@
+/* The back-end for processors with AVX-512, without IFMA. Compiled with that set's flags: nothing here may run elsewhere. */
+#include "config.h"
+
+#include "sphinx/vec512.h"
+
+#include "sphinx/lanes.h"
+
+#include "sphinx/field_radix25.h"
+
+#include "sphinx/x25519_lanes.h"
+
+/* A call costs as much for one lane as for all, and for two libsodium is faster. */
+static void x25519(uint8_t *const out[], const uint8_t *const scalar[], const uint8_t *const point[], uint8_t ok[],
+                   size_t n)
+{
+  if (n <= 2)
+    tm_portable_get()->x25519(out, scalar, point, ok, n);
+  else
+    lanes_x25519(out, scalar, point, ok, n);
+}
+
+static const struct tm_sphinx_backend backend = {
+  .name = "avx512f",
+  .x25519 = x25519,
+  .kdf = lanes_kdf,
+  .mac = lanes_mac,
+  .stream = lanes_stream,
+  .lioness_encrypt = lanes_lioness_encrypt,
+  .lioness_decrypt = lanes_lioness_decrypt,
+};
+
+const struct tm_sphinx_backend *tm_avx512f_table(void) { return &backend; }
