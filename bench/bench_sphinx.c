@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -282,15 +283,16 @@ out:
 
 /* ---- the command ---- */
 
-enum { KEY_HOPS = 'n', KEY_PAYLOAD = 'p', KEY_BATCH = 'b', KEY_BACKEND = 'B', KEY_JSON = 'j', KEY_RUNS = 'r' };
+enum { KEY_HOPS = 'n', KEY_PAYLOAD = 'p', KEY_BATCH = 'b', KEY_BACKEND = 'B', KEY_JSON = 'j', KEY_PLOT = 'P', KEY_RUNS = 'r' };
 
 static const struct argp_option options[] = {
   {"hops", KEY_HOPS, "N", 0, "Length of the path, 1 to 5 (5)", 0},
   {"payload", KEY_PAYLOAD, "BYTES", 0, "Bytes an application may use in a packet, 256 to 32768 (2048)", 0},
-  {"batch", KEY_BATCH, "LIST", 0, "Packets in one call, 1 to 64; several as 1,8,64 (64)", 0},
+  {"batch", KEY_BATCH, "LIST", 0, "Packets in one call, 1 to 64; several as 1,8,64 (1,2,4,8,16,32,64)", 0},
   {"backend", KEY_BACKEND, "NAME", 0, "Only this back-end", 0},
   {"runs", KEY_RUNS, "N", 0, "Repetitions, of which the median counts (51)", 0},
   {"json", KEY_JSON, NULL, 0, "Print JSON instead of a table", 0},
+  {"plot", KEY_PLOT, "FILE", 0, "Draw a chart, as SVG", 0},
   {0},
 };
 
@@ -349,6 +351,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
   case KEY_JSON:
     o->json = true;
     return 0;
+  case KEY_PLOT:
+    o->plot = arg;
+    return 0;
   case ARGP_KEY_ARG:
     argp_error(state, "\"%s\" is one argument too many", arg);
     return 0;
@@ -373,7 +378,7 @@ static void find_backends(const struct tm_bench_sphinx_options *o, struct tm_ben
 int tm_bench_sphinx(const struct tm_command_call *call)
 {
   struct tm_bench_sphinx_options o = {
-    .hops = 5, .payload = TM_SPHINX_BODY_LEN, .batch = {64}, .batches = 1, .runs = 51};
+    .hops = 5, .payload = TM_SPHINX_BODY_LEN, .batch = {1, 2, 4, 8, 16, 32, 64}, .batches = 7, .runs = 51};
   struct tm_bench_sphinx_report *r;
   int rc, printed = TM_OK;
 
@@ -394,6 +399,10 @@ int tm_bench_sphinx(const struct tm_command_call *call)
     printed = tm_bench_sphinx_print_json(&o, r);
   else if (rc == TM_SPHINX_OK)
     tm_bench_sphinx_print_table(&o, r);
+  if (rc == TM_SPHINX_OK && o.plot != NULL && tm_bench_sphinx_plot(&o, r) != TM_OK) {
+    free(r);
+    return tm_command_fail(call, "%s: %s", o.plot, strerror(errno));
+  }
   free(r);
   if (rc != TM_SPHINX_OK)
     return tm_command_fail(call, "%s", tm_sphinx_strerror(rc));

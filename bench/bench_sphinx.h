@@ -32,6 +32,7 @@ struct tm_bench_sphinx_options {
   size_t runs;
   const char *backend; /* NULL: all */
   bool json;
+  const char *plot; /* file; NULL: none */
 };
 
 struct tm_bench_sphinx_row {
@@ -56,6 +57,10 @@ struct tm_bench_sphinx_report {
 
 /* The command; returns enum tm_exit. */
 int tm_bench_sphinx(const struct tm_command_call *call);
+
+/* A chart as SVG to o->plot: packets a second by batch size, and what an unwrap's time goes to. Errors: TM_E_IO. */
+int tm_bench_sphinx_plot(const struct tm_bench_sphinx_options *o, const struct tm_bench_sphinx_report *r)
+  __attribute__((warn_unused_result));
 
 /* To standard output. */
 void tm_bench_sphinx_print_table(const struct tm_bench_sphinx_options *o, const struct tm_bench_sphinx_report *r);

@@ -2,7 +2,8 @@
 noinst_LTLIBRARIES += libbench.la
 libbench_la_SOURCES = \
 	bench/measure.h bench/measure.c \
-	bench/bench_sphinx.h bench/bench_sphinx.c bench/report_sphinx.c
+	bench/bench_sphinx.h bench/bench_sphinx.c bench/report_sphinx.c bench/plot_sphinx.c \
+	bench/bench_timing.h bench/bench_timing.c
 libbench_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 
 bin_PROGRAMS += tidemill-bench

@@ -3,9 +3,11 @@
 
 #include "base/config/command.h"
 #include "bench/bench_sphinx.h"
+#include "bench/bench_timing.h"
 
 static const struct tm_command commands[] = {
   {"sphinx", "", "Measure packets: creating, the header step, the body step, for each back-end.", tm_bench_sphinx},
+  {"timing", "", "Look whether the time of a multiplication depends on its inputs.", tm_bench_timing},
 };
 
 static const struct tm_program program = {

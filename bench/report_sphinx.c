@@ -20,39 +20,47 @@ static const struct {
   [TM_BENCH_UNWRAP] = {"unwrap", "unwrap_ns"}, [TM_BENCH_CREATE] = {"create", "create_ns"},
 };
 
-static void print_line(const char *backend, const char *batch, const char *step, struct tm_bench_value v, double unit)
+/* One line for each back-end and batch size, all figures divided by unit. */
+static void print_lines(const struct tm_bench_sphinx_options *o, const struct tm_bench_sphinx_report *r, double unit,
+                        int decimals)
 {
-  printf("%-10s %5s  %-8s %10.2f  %9.2f - %-9.2f %7.2f\n", backend, batch, step, v.median / 1e3, v.low / 1e3,
-         v.high / 1e3, v.median / unit);
+  printf("%-10s %5s", "back-end", "batch");
+  for (int step = 0; step < TM_BENCH_STEPS; step++)
+    printf(" %9s", steps[step].name);
+  printf("   unwrap's spread\n");
+  for (size_t i = 0; i < r->backends; i++) {
+    const struct tm_bench_sphinx_backend *b = &r->backend[i];
+
+    if (!b->available)
+      printf("%-10s not on this machine\n", b->name);
+    for (size_t j = 0; b->available && j < o->batches; j++) {
+      const struct tm_bench_value *unwrap = &b->row[j].ns[TM_BENCH_UNWRAP];
+
+      printf("%-10s %5zu", b->name, b->row[j].batch);
+      for (int step = 0; step < TM_BENCH_STEPS; step++)
+        printf(" %9.*f", decimals, b->row[j].ns[step].median / unit);
+      printf("   %.*f - %.*f\n", decimals, unwrap->low / unit, decimals, unwrap->high / unit);
+    }
+  }
 }
 
 void tm_bench_sphinx_print_table(const struct tm_bench_sphinx_options *o, const struct tm_bench_sphinx_report *r)
 {
-  double unit = r->scalarmult_ns.median;
+  const struct tm_bench_value *s = &r->scalarmult_ns;
 
   printf("processor  %s", r->cpu_name);
   if (r->cpu >= 0)
     printf(", tied to CPU %d", r->cpu);
   printf("\npacket     %zu bytes, %zu for the application, path of %zu hop%s\n",
          TM_SPHINX_HEADER_LEN + TM_SPHINX_TAG_LEN + o->payload, o->payload, o->hops, o->hops == 1 ? "" : "s");
-  printf("figures    per packet or operation: medians of %zu runs, and 10th to 90th percentile\n", o->runs);
-  printf("S          one crypto_scalarmult_curve25519 of libsodium %s\n\n", sodium_version_string());
-  printf("%-10s %5s  %-8s %10s  %21s %7s\n", "back-end", "batch", "step", "us", "spread        ", "in S");
-  print_line("libsodium", "", "S", r->scalarmult_ns, unit);
-  print_line("libsodium", "", "point", r->point_check_ns, unit);
-  for (size_t i = 0; i < r->backends; i++) {
-    const struct tm_bench_sphinx_backend *b = &r->backend[i];
-
-    if (!b->available)
-      printf("%-10s not on this machine\n", b->name);
-    for (size_t j = 0; b->available && j < o->batches; j++)
-      for (int step = 0; step < TM_BENCH_STEPS; step++) {
-        char batch[8];
-
-        snprintf(batch, sizeof batch, "%zu", b->row[j].batch);
-        print_line(b->name, batch, steps[step].name, b->row[j].ns[step], unit);
-      }
-  }
+  printf("figures    per packet or operation: medians of %zu runs; spread: 10th to 90th percentile\n", o->runs);
+  printf("S          one crypto_scalarmult_curve25519 of libsodium %s: %.2f us (%.2f - %.2f)\n", sodium_version_string(),
+         s->median / 1e3, s->low / 1e3, s->high / 1e3);
+  printf("point      check of one mix key: %.2f us\n", r->point_check_ns.median / 1e3);
+  printf("\nmicroseconds\n");
+  print_lines(o, r, 1e3, 2);
+  printf("\nin S\n");
+  print_lines(o, r, s->median, 3);
 }
 
 /* A tenth of a nanosecond is more than anybody can measure. */
@@ -72,34 +80,20 @@ static int add_row(json_t *o, const struct tm_bench_sphinx_row *row)
   return err | json_object_set_new(o, "spread", spread);
 }
 
-/* The figures of the largest batch stand at the back-end itself, those of each size in "batches". */
-static json_t *backend_json(const struct tm_bench_sphinx_options *o, const struct tm_bench_sphinx_backend *b)
+static int add_backend(json_t *list, const struct tm_bench_sphinx_options *o, const struct tm_bench_sphinx_backend *b)
 {
-  json_t *v = json_pack("{s:s,s:b}", "name", b->name, "available", b->available);
-  json_t *all = json_array();
-  size_t largest = 0;
   int err = 0;
 
-  for (size_t i = 0; i < o->batches; i++)
-    if (o->batch[i] > o->batch[largest])
-      largest = i;
-  if (b->available) {
-    err = add_row(v, &b->row[largest]);
-    for (size_t i = 0; i < o->batches; i++) {
-      json_t *row = json_object();
+  for (size_t i = 0; i < (b->available ? o->batches : 1); i++) {
+    json_t *v = json_pack("{s:s,s:b}", "name", b->name, "available", b->available);
 
-      err |= add_row(row, &b->row[i]);
-      err |= json_array_append_new(all, row);
-    }
-  } else {
-    for (int step = 0; step < TM_BENCH_STEPS; step++)
+    if (b->available)
+      err |= add_row(v, &b->row[i]);
+    for (int step = 0; !b->available && step < TM_BENCH_STEPS; step++)
       err |= json_object_set_new(v, steps[step].key, json_null());
+    err |= json_array_append_new(list, v);
   }
-  err |= json_object_set_new(v, "batches", all);
-  if (err == 0)
-    return v;
-  json_decref(v);
-  return NULL;
+  return err;
 }
 
 static json_t *report_json(const struct tm_bench_sphinx_options *o, const struct tm_bench_sphinx_report *r)
@@ -111,7 +105,7 @@ static json_t *report_json(const struct tm_bench_sphinx_options *o, const struct
   int err = root == NULL;
 
   for (size_t i = 0; i < r->backends && err == 0; i++)
-    err |= json_array_append_new(list, backend_json(o, &r->backend[i]));
+    err |= add_backend(list, o, &r->backend[i]);
   if (err == 0) {
     err |= json_object_set_new(root, "libsodium_scalarmult_spread", range(r->scalarmult_ns));
     err |= json_object_set_new(root, "libsodium_version", json_string(sodium_version_string()));
