@@ -68,7 +68,7 @@ VEC_INLINE void blake2b_compress(vec h[8], const uint8_t *const at[LANES64], uin
   v[12] = vec_xor(v[12], vec64_all(counted));
   if (last)
     v[14] = vec_xor(v[14], vec64_all(UINT64_MAX));
-#pragma GCC unroll 1
+#pragma GCC unroll 12
   for (int round = 0; round < 12; round++) {
     const uint8_t *s = blake2b_sigma[round];
 
@@ -212,7 +212,7 @@ __attribute__((noinline)) static void chacha_blocks(uint8_t *out, const vec key[
     start[i] = vec32_all(0);
   EACH (i, 0, 16)
     x[i] = start[i];
-#pragma GCC unroll 1
+#pragma GCC unroll 12
   for (int round = 0; round < 10; round++) {
     chacha_quarter(x, 0, 4, 8, 12);
     chacha_quarter(x, 1, 5, 9, 13);

@@ -43,3 +43,8 @@ test_sphinx_threads_SOURCES = tests/unit/test_sphinx_threads.c
 test_sphinx_threads_CFLAGS = $(UNIT_CFLAGS)
 test_sphinx_threads_LDADD = $(SPHINX_TEST_LIBS)
 endif
+
+# Over a million X25519 products of each back-end against libsodium; some minutes.
+.PHONY: check-long
+check-long: test_sphinx_lanes$(EXEEXT)
+	TIDEMILL_LANES_ROUNDS=500 ./test_sphinx_lanes$(EXEEXT)
