@@ -1,13 +1,18 @@
 #include "config.h"
 
+#include <sys/file.h>
 #include <sys/resource.h>
 
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <sodium.h>
 
@@ -324,6 +329,27 @@ static void block_signals(void)
     tm_log(TM_LOG_WARN, "relay", "signals cannot be blocked", TM_KV_END);
 }
 
+/* Two relays on one state would forget each other's replay tags. The lock ends with the process. Returns enum tm_exit. */
+static int lock_state(const struct tm_command_call *call, const struct tm_relay_config *config)
+{
+  char path[PATH_MAX];
+  int fd;
+
+  if (snprintf(path, sizeof path, "%s/lock", config->state_dir) >= (int)sizeof path)
+    return tm_command_fail(call, "%s: too long a name", config->state_dir);
+  fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0)
+    return tm_command_fail(call, "%s: %s", path, strerror(errno));
+  if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+    return TM_EXIT_OK;
+  if (errno == EWOULDBLOCK)
+    tm_command_fail(call, "%s: another relay runs with this state", config->state_dir);
+  else
+    tm_command_fail(call, "%s: %s", path, strerror(errno));
+  close(fd);
+  return TM_EXIT_FAILED;
+}
+
 int tm_relay_run(const struct tm_command_call *call)
 {
   struct tm_relay_config config;
@@ -337,7 +363,7 @@ int tm_relay_run(const struct tm_command_call *call)
   tm_log_set_level(config.log_level);
   raise_descriptor_limit(&config);
   r = TM_EXIT_FAILED;
-  if (tm_engine_new(&engine, &engine_config) == TM_OK) {
+  if (lock_state(call, &config) == TM_EXIT_OK && tm_engine_new(&engine, &engine_config) == TM_OK) {
     tm_engine_run(engine);
     block_signals();
     tm_engine_free(engine);

@@ -1,5 +1,6 @@
 """Whole networks of relays, spoken to by a client that is written in Python from the specification: an honest one, and a hostile one."""
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -39,6 +40,13 @@ def test_a_request_goes_through_five_relays_and_its_answer_comes_back(network):
     assert answer[:4] == b"\x01\x02\x03\0" and answer[4:36] == sender.id  # a GET, MISSING
     net.wait_for("the counters", lambda: network.relays["store1"].counters()["store"]["get_miss"] >= 1)
     assert not network.unbalanced()
+
+
+def test_a_second_relay_on_the_same_state_is_refused(network):
+    relay = network.relays["mix1a"]
+    done = subprocess.run([network.program("tidemill-relay"), "-c", relay.config, "run"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "another relay runs with this state" in done.stderr
+    assert relay.alive()
 
 
 def test_a_replayed_packet_is_dropped_at_the_first_relay(network):
