@@ -2,6 +2,8 @@
 EXTRA_DIST += \
 	doc/threat-model.md \
 	doc/soundness.md \
+	doc/performance.md \
+	doc/performance.svg \
 	doc/spec/packet.md \
 	doc/spec/link.md \
 	doc/spec/directory.md \

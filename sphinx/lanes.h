@@ -18,8 +18,9 @@
 
 #define BLAKE2B_BLOCK 128
 #define CHACHA_BLOCK 64
-/* More than any function below leaves on the stack in spilled vectors. */
-#define SPILL_LEN 8192
+/* More than any function leaves on the stack in arrays and spilled vectors; a test looks. */
+#define SPILL_HASH_LEN 8192
+#define SPILL_CURVE_LEN 65536
 
 /* What all of a batch of hashes have in common; lengths in bytes. */
 struct hash_job {
@@ -352,40 +353,40 @@ __attribute__((noinline)) static void decrypt_all(uint8_t *const block[], const 
 
 /* ---- what the table names; see backend.h. Behind each of them nothing secret is left in registers or on the stack ---- */
 
-static void forget(void)
+static void forget(size_t spilled)
 {
   vec_forget();
-  sodium_stackzero(SPILL_LEN);
+  sodium_stackzero(spilled);
 }
 
 static void lanes_kdf(uint8_t *const out[], const uint8_t *const in[], unsigned first, unsigned count, size_t n)
 {
   kdf_all(out, in, first, count, n);
-  forget();
+  forget(SPILL_HASH_LEN);
 }
 
 static void lanes_mac(uint8_t *const out[], const uint8_t *const key[], const uint8_t *const beta[], size_t n)
 {
   mac_all(out, key, beta, n);
-  forget();
+  forget(SPILL_HASH_LEN);
 }
 
 static void lanes_stream(uint8_t *const out[], const uint8_t *const key[], size_t n)
 {
   stream_all(out, key, n);
-  forget();
+  forget(SPILL_HASH_LEN);
 }
 
 static void lanes_lioness_encrypt(uint8_t *const block[], const uint8_t *const key[], size_t len, size_t n)
 {
   encrypt_all(block, key, len, n);
-  forget();
+  forget(SPILL_HASH_LEN);
 }
 
 static void lanes_lioness_decrypt(uint8_t *const block[], const uint8_t *const key[], size_t len, size_t n)
 {
   decrypt_all(block, key, len, n);
-  forget();
+  forget(SPILL_HASH_LEN);
 }
 
 #endif

@@ -190,7 +190,7 @@ static void lanes_x25519(uint8_t *const out[], const uint8_t *const scalar[], co
                          size_t n)
 {
   x25519_all(out, scalar, point, ok, n);
-  forget();
+  forget(SPILL_CURVE_LEN);
 }
 
 #endif
