@@ -9,19 +9,9 @@
 
 #include "sphinx/x25519_lanes.h"
 
-/* A call costs as much for one lane as for all, and for two libsodium is faster. */
-static void x25519(uint8_t *const out[], const uint8_t *const scalar[], const uint8_t *const point[], uint8_t ok[],
-                   size_t n)
-{
-  if (n <= 2)
-    tm_portable_get()->x25519(out, scalar, point, ok, n);
-  else
-    lanes_x25519(out, scalar, point, ok, n);
-}
-
 static const struct tm_sphinx_backend backend = {
   .name = "avx512f",
-  .x25519 = x25519,
+  .x25519 = lanes_x25519,
   .kdf = lanes_kdf,
   .mac = lanes_mac,
   .stream = lanes_stream,

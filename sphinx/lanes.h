@@ -155,7 +155,8 @@ static void hash_all(uint8_t *const out[], const uint8_t *const key[], const uin
     blake2b_group(out + i, key + i, in + i, no_salt, at_most(n - i, LANES64), job);
 }
 
-__attribute__((noinline)) static void kdf_all(uint8_t *const out[], const uint8_t *const in[], unsigned first, unsigned count, size_t n)
+__attribute__((noinline)) static void kdf_all(uint8_t *const out[], const uint8_t *const in[], unsigned first,
+                                              unsigned count, size_t n)
 {
   const struct hash_job job = {.out_len = TM_KDF_LEN, .in_len = TM_KDF_INPUT_LEN, .personal = "tidemill.sphinx1"};
 

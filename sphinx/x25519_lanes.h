@@ -189,6 +189,10 @@ __attribute__((noinline)) static void x25519_all(uint8_t *const out[], const uin
 static void lanes_x25519(uint8_t *const out[], const uint8_t *const scalar[], const uint8_t *const point[], uint8_t ok[],
                          size_t n)
 {
+  if (n < FE_LANES_LEAST) {
+    tm_portable_get()->x25519(out, scalar, point, ok, n);
+    return;
+  }
   x25519_all(out, scalar, point, ok, n);
   forget(SPILL_CURVE_LEN);
 }
