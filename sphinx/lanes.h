@@ -4,7 +4,9 @@
  * includes this has included the header of its vectors before, and is compiled with that set's flags.
  *
  * In BLAKE2b each lane is a message of its own; lanes that nobody needs do the work of the last one again. In ChaCha20
- * each lane is a block, of one key stream or of several.
+ * each lane is a block, of one key stream or of several. Where there is work enough, two vectors of lanes go side by side
+ * through each step: one alone waits for its own results, because there are four chains in it and each step of a chain
+ * takes two cycles on some processors. `groups` says how many go, and is a constant wherever it is inlined.
  */
 #ifndef TM_SPHINX_LANES_H
 #define TM_SPHINX_LANES_H
@@ -18,9 +20,23 @@
 
 #define BLAKE2B_BLOCK 128
 #define CHACHA_BLOCK 64
+#define WIDE 2 /* groups at most */
 /* More than any function leaves on the stack in arrays and spilled vectors; a test looks. */
-#define SPILL_HASH_LEN 8192
+#define SPILL_HASH_LEN 24576
 #define SPILL_CURVE_LEN 65536
+
+/* The statement for g = 0, and for g = 1 if there are two groups: no loop, so that each compiler keeps arrays in registers. */
+#define GROUPS(...) \
+  do { \
+    { \
+      const int g = 0; \
+      __VA_ARGS__; \
+    } \
+    if (groups > 1) { \
+      const int g = 1; \
+      __VA_ARGS__; \
+    } \
+  } while (0)
 
 /* What all of a batch of hashes have in common; lengths in bytes. */
 struct hash_job {
@@ -29,6 +45,8 @@ struct hash_job {
 };
 
 /* ---- BLAKE2b, RFC 7693 ---- */
+
+static size_t at_most(size_t n, size_t most) { return n < most ? n : most; }
 
 static const uint64_t blake2b_iv[8] = {
   UINT64_C(0x6a09e667f3bcc908), UINT64_C(0xbb67ae8584caa73b), UINT64_C(0x3c6ef372fe94f82b), UINT64_C(0xa54ff53a5f1d36f1),
@@ -44,24 +62,20 @@ static const uint8_t blake2b_sigma[12][16] = {
   {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}, {14, 10, 4, 8, 9, 15, 13, 6, 1, 12, 0, 2, 11, 7, 5, 3},
 };
 
-VEC_INLINE void blake2b_mix(vec v[16], int a, int b, int c, int d, vec x, vec y)
+VEC_INLINE void blake2b_mix(vec v[][16], int a, int b, int c, int d, vec m[][16], int x, int y, int groups)
 {
-  v[a] = vec64_add(vec64_add(v[a], v[b]), x);
-  v[d] = vec64_ror(vec_xor(v[d], v[a]), 32);
-  v[c] = vec64_add(v[c], v[d]);
-  v[b] = vec64_ror(vec_xor(v[b], v[c]), 24);
-  v[a] = vec64_add(vec64_add(v[a], v[b]), y);
-  v[d] = vec64_ror(vec_xor(v[d], v[a]), 16);
-  v[c] = vec64_add(v[c], v[d]);
-  v[b] = vec64_ror(vec_xor(v[b], v[c]), 63);
+  GROUPS(v[g][a] = vec64_add(vec64_add(v[g][a], v[g][b]), m[g][x]));
+  GROUPS(v[g][d] = vec64_ror(vec_xor(v[g][d], v[g][a]), 32));
+  GROUPS(v[g][c] = vec64_add(v[g][c], v[g][d]));
+  GROUPS(v[g][b] = vec64_ror(vec_xor(v[g][b], v[g][c]), 24));
+  GROUPS(v[g][a] = vec64_add(vec64_add(v[g][a], v[g][b]), m[g][y]));
+  GROUPS(v[g][d] = vec64_ror(vec_xor(v[g][d], v[g][a]), 16));
+  GROUPS(v[g][c] = vec64_add(v[g][c], v[g][d]));
+  GROUPS(v[g][b] = vec64_ror(vec_xor(v[g][b], v[g][c]), 63));
 }
 
-/* One block of every lane; counted: bytes so far, this block's included. */
-VEC_INLINE void blake2b_compress(vec h[8], const uint8_t *const at[LANES64], uint64_t counted, bool last)
+VEC_INLINE void blake2b_begin(vec v[16], const vec h[8], uint64_t counted, bool last)
 {
-  vec m[16], v[16];
-
-  vec64_gather_block(m, at);
   EACH (i, 0, 8) {
     v[i] = h[i];
     v[i + 8] = vec64_all(blake2b_iv[i]);
@@ -69,21 +83,35 @@ VEC_INLINE void blake2b_compress(vec h[8], const uint8_t *const at[LANES64], uin
   v[12] = vec_xor(v[12], vec64_all(counted));
   if (last)
     v[14] = vec_xor(v[14], vec64_all(UINT64_MAX));
-#pragma GCC unroll 12
+}
+
+VEC_INLINE void blake2b_end(vec h[8], const vec v[16])
+{
+  EACH (i, 0, 8)
+    h[i] = vec_xor(h[i], vec_xor(v[i], v[i + 8]));
+}
+
+/* One block of every lane; counted: bytes so far, this block's included. */
+VEC_INLINE void blake2b_compress(vec h[][8], const uint8_t *const at[], uint64_t counted, bool last, int groups)
+{
+  vec m[WIDE][16], v[WIDE][16];
+
+  GROUPS(vec64_gather_block(m[g], at + g * LANES64));
+  GROUPS(blake2b_begin(v[g], h[g], counted, last));
+#pragma GCC unroll 1
   for (int round = 0; round < 12; round++) {
     const uint8_t *s = blake2b_sigma[round];
 
-    blake2b_mix(v, 0, 4, 8, 12, m[s[0]], m[s[1]]);
-    blake2b_mix(v, 1, 5, 9, 13, m[s[2]], m[s[3]]);
-    blake2b_mix(v, 2, 6, 10, 14, m[s[4]], m[s[5]]);
-    blake2b_mix(v, 3, 7, 11, 15, m[s[6]], m[s[7]]);
-    blake2b_mix(v, 0, 5, 10, 15, m[s[8]], m[s[9]]);
-    blake2b_mix(v, 1, 6, 11, 12, m[s[10]], m[s[11]]);
-    blake2b_mix(v, 2, 7, 8, 13, m[s[12]], m[s[13]]);
-    blake2b_mix(v, 3, 4, 9, 14, m[s[14]], m[s[15]]);
+    blake2b_mix(v, 0, 4, 8, 12, m, s[0], s[1], groups);
+    blake2b_mix(v, 1, 5, 9, 13, m, s[2], s[3], groups);
+    blake2b_mix(v, 2, 6, 10, 14, m, s[4], s[5], groups);
+    blake2b_mix(v, 3, 7, 11, 15, m, s[6], s[7], groups);
+    blake2b_mix(v, 0, 5, 10, 15, m, s[8], s[9], groups);
+    blake2b_mix(v, 1, 6, 11, 12, m, s[10], s[11], groups);
+    blake2b_mix(v, 2, 7, 8, 13, m, s[12], s[13], groups);
+    blake2b_mix(v, 3, 4, 9, 14, m, s[14], s[15], groups);
   }
-  EACH (i, 0, 8)
-    h[i] = vec_xor(h[i], vec_xor(v[i], v[i + 8]));
+  GROUPS(blake2b_end(h[g], v[g]));
 }
 
 /* The parameter block: lengths, fan-out and depth 1, salt (only its first byte is ever used), personalisation. */
@@ -101,58 +129,87 @@ VEC_INLINE void blake2b_start(vec h[8], const struct hash_job *job, const uint64
   h[7] = vec_xor(h[7], vec64_all(words[1]));
 }
 
-/* up to LANES64 hashes; salt: its first byte. */
-__attribute__((noinline)) static void blake2b_group(uint8_t *const out[], const uint8_t *const key[],
-                                                    const uint8_t *const in[], const uint64_t salt[LANES64], size_t n,
-                                                    const struct hash_job *job)
+/* The digests of up to LANES64 lanes; n more are wanted in all. */
+VEC_INLINE void blake2b_store(uint8_t *const out[], const vec h[8], size_t n, size_t out_len)
 {
-  uint8_t block[LANES64][BLAKE2B_BLOCK];
   uint64_t digest[8][LANES64];
-  const uint8_t *at[LANES64];
-  vec h[8];
-  size_t done = 0, counted = 0;
 
-  blake2b_start(h, job, salt);
+  EACH (i, 0, 8)
+    vec_store(digest[i], h[i]);
+  for (size_t l = 0; l < at_most(n, LANES64); l++)
+    for (size_t i = 0; i < out_len; i += 8)
+      memcpy(out[l] + i, &digest[i / 8][l], at_most(out_len - i, 8));
+  sodium_memzero(digest, sizeof digest);
+}
+
+/* Up to groups * LANES64 hashes; salt: its first byte, for every lane. */
+VEC_INLINE void blake2b_lanes(uint8_t *const out[], const uint8_t *const key[], const uint8_t *const in[],
+                              const uint64_t salt[], size_t n, const struct hash_job *job, int groups)
+{
+  uint8_t block[WIDE * LANES64][BLAKE2B_BLOCK];
+  const uint8_t *at[WIDE * LANES64];
+  vec h[WIDE][8];
+  size_t lanes = (size_t)groups * LANES64, done = 0, counted = 0;
+
+  GROUPS(blake2b_start(h[g], job, salt + g * LANES64));
   if (job->key_len > 0) {
-    for (size_t l = 0; l < LANES64; l++) {
+    for (size_t l = 0; l < lanes; l++) {
       memset(block[l], 0, sizeof block[l]);
       memcpy(block[l], key[l < n ? l : n - 1], job->key_len);
       at[l] = block[l];
     }
     counted = BLAKE2B_BLOCK;
-    blake2b_compress(h, at, counted, false);
+    blake2b_compress(h, at, counted, false, groups);
   }
   for (; job->in_len - done > BLAKE2B_BLOCK; done += BLAKE2B_BLOCK) {
-    for (size_t l = 0; l < LANES64; l++)
+    for (size_t l = 0; l < lanes; l++)
       at[l] = in[l < n ? l : n - 1] + done;
     counted += BLAKE2B_BLOCK;
-    blake2b_compress(h, at, counted, false);
+    blake2b_compress(h, at, counted, false, groups);
   }
-  for (size_t l = 0; l < LANES64; l++) {
+  for (size_t l = 0; l < lanes; l++) {
     memset(block[l], 0, sizeof block[l]);
     memcpy(block[l], in[l < n ? l : n - 1] + done, job->in_len - done);
     at[l] = block[l];
   }
-  blake2b_compress(h, at, counted + job->in_len - done, true);
-  EACH (i, 0, 8)
-    vec_store(digest[i], h[i]);
-  for (size_t l = 0; l < n; l++)
-    for (size_t i = 0; i < job->out_len; i += 8)
-      memcpy(out[l] + i, &digest[i / 8][l], job->out_len - i < 8 ? job->out_len - i : 8);
+  blake2b_compress(h, at, counted + job->in_len - done, true, groups);
+  GROUPS(blake2b_store(out + g * LANES64, h[g], n - at_most(n, (size_t)g * LANES64), job->out_len));
   sodium_memzero(block, sizeof block);
-  sodium_memzero(digest, sizeof digest);
 }
 
-static size_t at_most(size_t n, size_t most) { return n < most ? n : most; }
+#define HASHES (WIDE * LANES64) /* in one call of these */
+
+__attribute__((noinline)) static void blake2b_wide(uint8_t *const out[], const uint8_t *const key[],
+                                                   const uint8_t *const in[], const uint64_t salt[HASHES], size_t n,
+                                                   const struct hash_job *job)
+{
+  blake2b_lanes(out, key, in, salt, n, job, WIDE);
+}
+
+__attribute__((noinline)) static void blake2b_narrow(uint8_t *const out[], const uint8_t *const key[],
+                                                     const uint8_t *const in[], const uint64_t salt[HASHES], size_t n,
+                                                     const struct hash_job *job)
+{
+  blake2b_lanes(out, key, in, salt, n, job, 1);
+}
+
+static void blake2b(uint8_t *const out[], const uint8_t *const key[], const uint8_t *const in[],
+                    const uint64_t salt[HASHES], size_t n, const struct hash_job *job)
+{
+  if (n > LANES64)
+    blake2b_wide(out, key, in, salt, n, job);
+  else
+    blake2b_narrow(out, key, in, salt, n, job);
+}
 
 /* Any number of hashes without salt. */
 static void hash_all(uint8_t *const out[], const uint8_t *const key[], const uint8_t *const in[], size_t n,
                      const struct hash_job *job)
 {
-  static const uint64_t no_salt[LANES64];
+  static const uint64_t no_salt[HASHES];
 
-  for (size_t i = 0; i < n; i += LANES64)
-    blake2b_group(out + i, key + i, in + i, no_salt, at_most(n - i, LANES64), job);
+  for (size_t i = 0; i < n; i += HASHES)
+    blake2b(out + i, key + i, in + i, no_salt, at_most(n - i, HASHES), job);
 }
 
 __attribute__((noinline)) static void kdf_all(uint8_t *const out[], const uint8_t *const in[], unsigned first,
@@ -160,20 +217,20 @@ __attribute__((noinline)) static void kdf_all(uint8_t *const out[], const uint8_
 {
   const struct hash_job job = {.out_len = TM_KDF_LEN, .in_len = TM_KDF_INPUT_LEN, .personal = "tidemill.sphinx1"};
 
-  for (size_t i = 0; i < n * count; i += LANES64) {
-    size_t m = at_most(n * count - i, LANES64);
-    const uint8_t *from[LANES64];
-    uint8_t *to[LANES64];
-    uint64_t salt[LANES64];
+  for (size_t i = 0; i < n * count; i += HASHES) {
+    size_t m = at_most(n * count - i, HASHES);
+    const uint8_t *from[HASHES];
+    uint8_t *to[HASHES];
+    uint64_t salt[HASHES];
 
-    for (size_t l = 0; l < LANES64; l++) {
+    for (size_t l = 0; l < HASHES; l++) {
       size_t j = i + at_most(l, m - 1);
 
       from[l] = in[j / count];
       to[l] = out[j / count] + j % count * TM_KDF_LEN;
       salt[l] = first + j % count;
     }
-    blake2b_group(to, NULL, from, salt, m, &job);
+    blake2b(to, NULL, from, salt, m, &job);
   }
 }
 
@@ -187,68 +244,104 @@ __attribute__((noinline)) static void mac_all(uint8_t *const out[], const uint8_
 
 /* ---- ChaCha20 with a nonce of 8 zero bytes ---- */
 
-VEC_INLINE void chacha_quarter(vec x[16], int a, int b, int c, int d)
+VEC_INLINE void chacha_quarter(vec x[][16], int a, int b, int c, int d, int groups)
 {
-  x[a] = vec32_add(x[a], x[b]);
-  x[d] = vec32_rol(vec_xor(x[d], x[a]), 16);
-  x[c] = vec32_add(x[c], x[d]);
-  x[b] = vec32_rol(vec_xor(x[b], x[c]), 12);
-  x[a] = vec32_add(x[a], x[b]);
-  x[d] = vec32_rol(vec_xor(x[d], x[a]), 8);
-  x[c] = vec32_add(x[c], x[d]);
-  x[b] = vec32_rol(vec_xor(x[b], x[c]), 7);
+  GROUPS(x[g][a] = vec32_add(x[g][a], x[g][b]));
+  GROUPS(x[g][d] = vec32_rol(vec_xor(x[g][d], x[g][a]), 16));
+  GROUPS(x[g][c] = vec32_add(x[g][c], x[g][d]));
+  GROUPS(x[g][b] = vec32_rol(vec_xor(x[g][b], x[g][c]), 12));
+  GROUPS(x[g][a] = vec32_add(x[g][a], x[g][b]));
+  GROUPS(x[g][d] = vec32_rol(vec_xor(x[g][d], x[g][a]), 8));
+  GROUPS(x[g][c] = vec32_add(x[g][c], x[g][d]));
+  GROUPS(x[g][b] = vec32_rol(vec_xor(x[g][b], x[g][c]), 7));
 }
 
-/* LANES32 blocks to out, from key words and counters by lane. */
-__attribute__((noinline)) static void chacha_blocks(uint8_t *out, const vec key[8], const uint32_t counter[LANES32])
+/* The state before the rounds. */
+VEC_INLINE void chacha_begin(vec x[16], const vec key[8], const uint32_t counter[LANES32])
 {
-  static const uint32_t constants[4] = {0x61707865, 0x3320646e, 0x79622d32, 0x6b206574};
-  vec x[16], start[16];
-
-  EACH (i, 0, 4)
-    start[i] = vec32_all(constants[i]);
+  x[0] = vec32_all(0x61707865);
+  x[1] = vec32_all(0x3320646e);
+  x[2] = vec32_all(0x79622d32);
+  x[3] = vec32_all(0x6b206574);
   EACH (i, 0, 8)
-    start[4 + i] = key[i];
-  start[12] = vec_load(counter);
+    x[4 + i] = key[i];
+  x[12] = vec_load(counter);
   EACH (i, 13, 16)
-    start[i] = vec32_all(0);
-  EACH (i, 0, 16)
-    x[i] = start[i];
-#pragma GCC unroll 12
-  for (int round = 0; round < 10; round++) {
-    chacha_quarter(x, 0, 4, 8, 12);
-    chacha_quarter(x, 1, 5, 9, 13);
-    chacha_quarter(x, 2, 6, 10, 14);
-    chacha_quarter(x, 3, 7, 11, 15);
-    chacha_quarter(x, 0, 5, 10, 15);
-    chacha_quarter(x, 1, 6, 11, 12);
-    chacha_quarter(x, 2, 7, 8, 13);
-    chacha_quarter(x, 3, 4, 9, 14);
-  }
+    x[i] = vec32_all(0);
+}
+
+/* Adds it again. */
+VEC_INLINE void chacha_end(uint8_t *out, vec x[16], const vec key[8], const uint32_t counter[LANES32])
+{
+  vec start[16];
+
+  chacha_begin(start, key, counter);
   EACH (i, 0, 16)
     x[i] = vec32_add(x[i], start[i]);
   vec32_scatter_blocks(out, x);
 }
 
+/* groups * LANES32 blocks to out, from key words and counters by lane. */
+VEC_INLINE void chacha_lanes(uint8_t *out, vec key[][8], const uint32_t counter[], int groups)
+{
+  vec x[WIDE][16];
+
+  GROUPS(chacha_begin(x[g], key[g], counter + g * LANES32));
+#pragma GCC unroll 1
+  for (int round = 0; round < 10; round++) {
+    chacha_quarter(x, 0, 4, 8, 12, groups);
+    chacha_quarter(x, 1, 5, 9, 13, groups);
+    chacha_quarter(x, 2, 6, 10, 14, groups);
+    chacha_quarter(x, 3, 7, 11, 15, groups);
+    chacha_quarter(x, 0, 5, 10, 15, groups);
+    chacha_quarter(x, 1, 6, 11, 12, groups);
+    chacha_quarter(x, 2, 7, 8, 13, groups);
+    chacha_quarter(x, 3, 4, 9, 14, groups);
+  }
+  GROUPS(chacha_end(out + g * LANES32 * CHACHA_BLOCK, x[g], key[g], counter + g * LANES32));
+}
+
+#define BLOCKS (WIDE * LANES32) /* in one call of these */
+
+__attribute__((noinline)) static void chacha_wide(uint8_t *out, vec key[WIDE][8], const uint32_t counter[BLOCKS])
+{
+  chacha_lanes(out, key, counter, WIDE);
+}
+
+__attribute__((noinline)) static void chacha_narrow(uint8_t *out, vec key[WIDE][8], const uint32_t counter[BLOCKS])
+{
+  chacha_lanes(out, key, counter, 1);
+}
+
+/* At least n <= BLOCKS blocks. */
+static void chacha(uint8_t out[BLOCKS * CHACHA_BLOCK], vec key[WIDE][8], const uint32_t counter[BLOCKS], size_t n)
+{
+  if (n > LANES32)
+    chacha_wide(out, key, counter);
+  else
+    chacha_narrow(out, key, counter);
+}
+
 /* data ^= STREAM(key, len) */
 static void chacha_xor(uint8_t *data, size_t len, const uint8_t key[static 32])
 {
-  uint8_t stream[LANES32 * CHACHA_BLOCK];
-  uint32_t counter[LANES32];
-  vec words[8];
+  uint8_t stream[BLOCKS * CHACHA_BLOCK];
+  uint32_t counter[BLOCKS];
+  vec words[WIDE][8];
 
   EACH (i, 0, 8) {
     uint32_t w;
 
     memcpy(&w, key + 4 * i, sizeof w);
-    words[i] = vec32_all(w);
+    EACH (g, 0, WIDE)
+      words[g][i] = vec32_all(w);
   }
   for (size_t done = 0; done < len; done += sizeof stream) {
     size_t part = at_most(len - done, sizeof stream), i = 0;
 
-    for (uint32_t l = 0; l < LANES32; l++)
+    for (uint32_t l = 0; l < BLOCKS; l++)
       counter[l] = (uint32_t)(done / CHACHA_BLOCK) + l;
-    chacha_blocks(stream, words, counter);
+    chacha(stream, words, counter, (part + CHACHA_BLOCK - 1) / CHACHA_BLOCK);
     for (; i + sizeof(vec) <= part; i += sizeof(vec))
       vec_store(data + done + i, vec_xor(vec_load(data + done + i), vec_load(stream + i)));
     for (; i < part; i++)
@@ -264,23 +357,24 @@ static void chacha_xor(uint8_t *data, size_t len, const uint8_t key[static 32])
 __attribute__((noinline)) static void stream_all(uint8_t *const out[], const uint8_t *const key[], size_t n)
 {
   size_t blocks = n * STREAM_BLOCKS;
-  uint8_t stream[LANES32 * CHACHA_BLOCK];
-  uint32_t counter[LANES32], words[8][LANES32];
-  vec k[8];
+  uint8_t stream[BLOCKS * CHACHA_BLOCK];
+  uint32_t counter[BLOCKS], words[8][BLOCKS];
+  vec k[WIDE][8];
 
-  for (size_t at = 0; at < blocks; at += LANES32) {
-    size_t m = at_most(blocks - at, LANES32);
+  for (size_t at = 0; at < blocks; at += BLOCKS) {
+    size_t m = at_most(blocks - at, BLOCKS);
 
-    for (size_t l = 0; l < LANES32; l++) {
+    for (size_t l = 0; l < BLOCKS; l++) {
       size_t j = at + at_most(l, m - 1);
 
       counter[l] = (uint32_t)(j % STREAM_BLOCKS);
-      EACH (i, 0, 8)
+      for (size_t i = 0; i < 8; i++)
         memcpy(&words[i][l], key[j / STREAM_BLOCKS] + 4 * i, 4);
     }
-    EACH (i, 0, 8)
-      k[i] = vec_load(words[i]);
-    chacha_blocks(stream, k, counter);
+    EACH (g, 0, WIDE)
+      EACH (i, 0, 8)
+        k[g][i] = vec_load(words[i] + g * LANES32);
+    chacha(stream, k, counter, m);
     for (size_t l = 0; l < m; l++) {
       size_t from = (at + l) % STREAM_BLOCKS * CHACHA_BLOCK;
 
@@ -316,12 +410,12 @@ static void rounds_stream(uint8_t *const block[], const uint8_t *const key[], si
 static void rounds_hash(uint8_t *const block[], const uint8_t *const key[], size_t offset, size_t len, size_t n)
 {
   const struct hash_job job = {.out_len = 32, .key_len = 64, .in_len = len - 32};
-  uint8_t h[LANES64][32];
+  uint8_t h[HASHES][32];
 
-  for (size_t i = 0; i < n; i += LANES64) {
-    size_t m = at_most(n - i, LANES64);
-    const uint8_t *by[LANES64], *from[LANES64];
-    uint8_t *to[LANES64];
+  for (size_t i = 0; i < n; i += HASHES) {
+    size_t m = at_most(n - i, HASHES);
+    const uint8_t *by[HASHES], *from[HASHES];
+    uint8_t *to[HASHES];
 
     for (size_t l = 0; l < m; l++) {
       by[l] = key[i + l] + offset;
