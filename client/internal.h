@@ -28,7 +28,7 @@
 #define TM_ANNOUNCED_MAX 16u                      /* bulk messages of one contact that are on their way */
 #define TM_TRANSFERS_MAX 8u     /* bulk messages that are moved at a time, half of them for each way */
 #define TM_TRANSFER_WINDOW 256u /* requests of one of them that are out */
-#define TM_RESEND_S 600u        /* at least; and at least TM_RESEND_SLOTS slots */
+#define TM_RESEND_S 20u         /* at least; and at least TM_RESEND_SLOTS slots */
 #define TM_RESEND_SLOTS 20u
 #define TM_SILENT_ROUNDS 8u /* of two requests, until a piece whose stores are silent is given up */
 #define TM_GIVE_UP 4u /* a piece that is in one store is put to the other so often */
