@@ -17,7 +17,6 @@
 #define SAMPLES_MAX 10000000
 #define T_MAX 10.0  /* beyond it a difference is sure; dudect's own bounds */
 #define T_WARN 4.5  /* below it there is no sign of one */
-#define KEEP 0.9    /* the slowest tenth is interrupts and the like */
 
 enum class { RANDOM, ZERO, SAME, LOW_ORDER, CLASSES };
 
@@ -76,13 +75,6 @@ static double time_one(const struct tm_sphinx_backend *b, struct inputs *in, boo
   return tm_bench_now_ns() - start;
 }
 
-static int compare(const void *a, const void *b)
-{
-  double x = *(const double *)a, y = *(const double *)b;
-
-  return (x > y) - (x < y);
-}
-
 /* Of what lies below the bound: how many, mean and variance. */
 static double moments(const double *x, size_t n, double bound, double *mean, double *variance)
 {
@@ -105,13 +97,13 @@ static double moments(const double *x, size_t n, double bound, double *mean, dou
 static double welch(const struct tm_sphinx_backend *b, const struct timing_options *o, enum class other)
 {
   double *all = calloc(2 * (size_t)o->samples, sizeof *all), *x[2] = {all, all == NULL ? NULL : all + o->samples};
-  double *sorted = calloc(2 * (size_t)o->samples, sizeof *sorted), mean[2], variance[2], m[2], bound;
+  double *both = calloc(2 * (size_t)o->samples, sizeof *both), mean[2], variance[2], m[2], bound;
   size_t n[2] = {0, 0}, k = 0;
   struct inputs in;
 
-  if (all == NULL || sorted == NULL) {
+  if (all == NULL || both == NULL) {
     free(all);
-    free(sorted);
+    free(both);
     return NAN;
   }
   while (n[0] < o->samples && n[1] < o->samples) {
@@ -122,13 +114,12 @@ static double welch(const struct tm_sphinx_backend *b, const struct timing_optio
   }
   for (size_t c = 0; c < 2; c++)
     for (size_t i = 0; i < n[c]; i++)
-      sorted[k++] = x[c][i];
-  qsort(sorted, k, sizeof *sorted, compare);
-  bound = sorted[(size_t)(KEEP * (double)(k - 1))];
+      both[k++] = x[c][i];
+  bound = tm_bench_reduce(both, k).high; /* the slowest tenth is interrupts and the like */
   for (size_t c = 0; c < 2; c++)
     m[c] = moments(x[c], n[c], bound, &mean[c], &variance[c]);
   free(all);
-  free(sorted);
+  free(both);
   return (mean[0] - mean[1]) / sqrt(variance[0] / m[0] + variance[1] / m[1]);
 }
 
