@@ -136,7 +136,7 @@ static double run_x25519(struct bench *b, size_t batch)
   }
   start = tm_bench_now_ns();
   for (size_t i = 0; i < POOL; i += batch)
-    b->backend->x25519(out + i, scalar + i, point + i, b->ok + i, least(batch, POOL - i));
+    b->backend->curve->x25519(out + i, scalar + i, point + i, b->ok + i, least(batch, POOL - i));
   return (tm_bench_now_ns() - start) / POOL;
 }
 
@@ -153,7 +153,7 @@ static double run_lioness(struct bench *b, size_t batch)
   memcpy(b->packets, b->pristine, POOL * b->len); /* into the caches, as for the steps below */
   start = tm_bench_now_ns();
   for (size_t i = 0; i < POOL; i += batch)
-    b->backend->lioness_decrypt(block + i, key + i, b->len - TM_SPHINX_HEADER_LEN, least(batch, POOL - i));
+    b->backend->symmetric->lioness_decrypt(block + i, key + i, b->len - TM_SPHINX_HEADER_LEN, least(batch, POOL - i));
   return (tm_bench_now_ns() - start) / POOL;
 }
 

@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include <stdatomic.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,65 +13,65 @@
 
 enum state { UNTESTED, GOOD, BAD };
 
-/* NULL: not built, or the processor (or its system, which would not save such registers) lacks the set. */
-static const struct tm_sphinx_backend *avx2_get(void)
-{
 #ifdef HAVE_AVX2
-  if (__builtin_cpu_supports("avx2"))
-    return tm_avx2_table();
+static bool has_avx2(void) { return __builtin_cpu_supports("avx2"); }
 #endif
-  return NULL;
-}
 
-static const struct tm_sphinx_backend *avx512f_get(void)
-{
 #ifdef HAVE_AVX512F
-  if (__builtin_cpu_supports("avx512f"))
-    return tm_avx512f_table();
+static bool has_avx512f(void) { return __builtin_cpu_supports("avx512f"); }
 #endif
-  return NULL;
-}
 
-static const struct tm_sphinx_backend *avx512ifma_get(void)
-{
 #ifdef HAVE_AVX512IFMA
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512ifma"))
-    return tm_avx512ifma_table();
-#endif
-  return NULL;
+static bool has_avx512ifma(void)
+{
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512ifma");
 }
+#endif
 
-/* Best first. Two threads may run one self-test at a time; they agree on the result. */
+static bool has_anything(void) { return true; }
+
+/* Best first. `has` says whether processor and system have the set. */
 static struct {
-  const char *name;
-  const struct tm_sphinx_backend *(*get)(void);
-  atomic_int state;
+  struct tm_sphinx_backend backend;
+  bool (*has)(void);
+  enum state state; /* under the lock */
 } entries[] = {
-  {.name = "avx512ifma", .get = avx512ifma_get},
-  {.name = "avx512f", .get = avx512f_get},
-  {.name = "avx2", .get = avx2_get},
-  {.name = "portable", .get = tm_portable_get},
+#ifdef HAVE_AVX512IFMA
+  {.backend = {"avx512ifma", &tm_curve_avx512ifma, &tm_symmetric_avx512f}, .has = has_avx512ifma},
+#endif
+#ifdef HAVE_AVX512F
+  {.backend = {"avx512f", &tm_curve_avx512f, &tm_symmetric_avx512f}, .has = has_avx512f},
+#endif
+#ifdef HAVE_AVX2
+  {.backend = {"avx2", &tm_curve_avx2, &tm_symmetric_avx2}, .has = has_avx2},
+#endif
+  {.backend = {"portable", &tm_curve_portable, &tm_symmetric_portable}, .has = has_anything},
 };
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
+/* All that there are, whether built or not. */
 static const char *const names[] = {"avx512ifma", "avx512f", "avx2", "portable", NULL};
-_Static_assert(sizeof names / sizeof names[0] == ENTRIES + 1, "every back-end has a name in the list");
 
 const char *const *tm_sphinx_backends(void) { return names; }
 
 static const struct tm_sphinx_backend *usable(size_t i)
 {
-  const struct tm_sphinx_backend *b = entries[i].get();
+  const struct tm_sphinx_backend *b = &entries[i].backend;
+  enum state state;
 
-  if (b == NULL)
+  if (!entries[i].has())
     return NULL;
-  if (atomic_load(&entries[i].state) == UNTESTED) {
-    bool good = tm_backend_selftest(b);
-
-    if (!good)
+  pthread_mutex_lock(&lock);
+  if (entries[i].state == UNTESTED) {
+    if (b->curve->prepare != NULL)
+      b->curve->prepare();
+    entries[i].state = tm_backend_selftest(b) ? GOOD : BAD;
+    if (entries[i].state == BAD)
       fprintf(stderr, "tidemill-sphinx: back-end %s gives wrong answers on this machine; it is not used\n", b->name);
-    atomic_store(&entries[i].state, good ? GOOD : BAD);
   }
-  return atomic_load(&entries[i].state) == GOOD ? b : NULL;
+  state = entries[i].state;
+  pthread_mutex_unlock(&lock);
+  return state == GOOD ? b : NULL;
 }
 
 const struct tm_sphinx_backend *tm_backend_choose(const char *name)
@@ -79,7 +79,7 @@ const struct tm_sphinx_backend *tm_backend_choose(const char *name)
   const struct tm_sphinx_backend *b;
 
   for (size_t i = 0; i < ENTRIES; i++) {
-    if (name != NULL && strcmp(name, entries[i].name) != 0)
+    if (name != NULL && strcmp(name, entries[i].backend.name) != 0)
       continue;
     b = usable(i);
     if (b != NULL || name != NULL)

@@ -1,6 +1,6 @@
 /*
- * The seam below which an instruction set hides: one const table of batch functions per back-end, chosen once per
- * tm_sphinx, tested against known answers before its first use. Lanes are given as arrays of pointers, so that
+ * The seam below which an instruction set hides: const tables of batch functions, of which a back-end is a pair, chosen
+ * once per tm_sphinx, tested against known answers before its first use. Lanes are given as arrays of pointers, so that
  * nothing is copied to be batched; no lane may change another, and outputs never overlap inputs or each other.
  *
  * Every function takes 1 <= n <= TM_SPHINX_BATCH_MAX, allocates nothing, and runs in constant time in all bytes it
@@ -23,16 +23,23 @@
 /* Section 1. */
 #define TM_STREAM_LEN (TM_SPHINX_ROUTING_LEN + TM_SPHINX_BLOCK_LEN)
 
-struct tm_sphinx_backend {
-  const char *name;
+/* Multiplications on the curve. Scalars are clamped inside and may be shared by lanes. */
+struct tm_curve {
+  /* Makes what the others read; called once, before them, by one thread. NULL: there is nothing to make. */
+  void (*prepare)(void);
 
   /*
-   * out[i] = X25519(scalar[i], point[i]), 32 bytes each; scalars are clamped inside and may be shared by lanes.
-   * ok[i] is 1, or 0 where the result is zero (low-order point); out[i] is then zero.
+   * out[i] = X25519(scalar[i], point[i]), 32 bytes each. ok[i] is 1, or 0 where the result is zero (low-order point);
+   * out[i] is then zero.
    */
   void (*x25519)(uint8_t *const out[], const uint8_t *const scalar[], const uint8_t *const point[], uint8_t ok[],
                  size_t n);
 
+  /* out[i] = X25519(scalar[i], 9), which is never zero. */
+  void (*x25519_base)(uint8_t *const out[], const uint8_t *const scalar[], size_t n);
+};
+
+struct tm_symmetric {
   /* out[i] = K(first) | ... | K(first + count - 1) of the TM_KDF_INPUT_LEN bytes at in[i]. */
   void (*kdf)(uint8_t *const out[], const uint8_t *const in[], unsigned first, unsigned count, size_t n);
 
@@ -47,13 +54,19 @@ struct tm_sphinx_backend {
   void (*lioness_decrypt)(uint8_t *const block[], const uint8_t *const key[], size_t len, size_t n);
 };
 
-/* The portable back-end, on libsodium; always there. */
-const struct tm_sphinx_backend *tm_portable_get(void);
+struct tm_sphinx_backend {
+  const char *name;
+  const struct tm_curve *curve;
+  const struct tm_symmetric *symmetric;
+};
 
-/* The vector back-ends that were built. Only the table may be looked at where the processor lacks the set. */
-const struct tm_sphinx_backend *tm_avx2_table(void);
-const struct tm_sphinx_backend *tm_avx512f_table(void);
-const struct tm_sphinx_backend *tm_avx512ifma_table(void);
+/* On libsodium; always there. */
+extern const struct tm_curve tm_curve_portable;
+extern const struct tm_symmetric tm_symmetric_portable;
+
+/* In lanes, where the compiler makes code for them. Only the table may be looked at where the processor lacks the set. */
+extern const struct tm_curve tm_curve_avx2, tm_curve_avx512f, tm_curve_avx512ifma;
+extern const struct tm_symmetric tm_symmetric_avx2, tm_symmetric_avx512f;
 
 /*
  * The back-end of that name, or the best usable one for NULL; NULL if there is none of that name, this CPU lacks it,
@@ -61,7 +74,7 @@ const struct tm_sphinx_backend *tm_avx512ifma_table(void);
  */
 const struct tm_sphinx_backend *tm_backend_choose(const char *name);
 
-/* Does it give the known answers, alone and between other lanes? */
+/* Does it give the known answers, alone and between other lanes? Its curve is prepared. */
 bool tm_backend_selftest(const struct tm_sphinx_backend *b);
 
 #endif

@@ -27,8 +27,8 @@ struct tm_lane {
   uint8_t alpha[TM_SPHINX_ELEMENT_LEN];
 };
 
-/* Headers that are made together: two multiplications each at every hop. */
-#define TM_PATHS_MAX (TM_SPHINX_BATCH_MAX / 2)
+/* Headers that are made together: enough to fill lanes, and few enough for memory that is locked. */
+#define TM_PATHS_MAX 32
 
 /* One header in the making. */
 struct tm_path {

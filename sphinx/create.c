@@ -145,7 +145,7 @@ void tm_sphinx_surb_use(tm_sphinx *ctx, const uint8_t *surb, const uint8_t *body
   memcpy(packet, header, TM_SPHINX_HEADER_LEN);
   memset(payload, 0, TM_SPHINX_TAG_LEN);
   memcpy(payload + TM_SPHINX_TAG_LEN, body, ctx->body_len);
-  ctx->backend->lioness_encrypt(&payload, key, tm_payload_len(ctx), 1);
+  ctx->backend->symmetric->lioness_encrypt(&payload, key, tm_payload_len(ctx), 1);
   /* It goes on the wire. */
   TM_CT_PUBLIC(payload, tm_payload_len(ctx));
   tm_header_wipe(ctx, 1);
@@ -161,9 +161,9 @@ int tm_sphinx_surb_open(tm_sphinx *ctx, const tm_sphinx_surb_keys *keys, uint8_t
     for (size_t i = keys->hops; i > 0; i--) {
       const uint8_t *const key[1] = {keys->payload_key[i - 1]};
 
-      ctx->backend->lioness_encrypt(&payload, key, tm_payload_len(ctx), 1);
+      ctx->backend->symmetric->lioness_encrypt(&payload, key, tm_payload_len(ctx), 1);
     }
-    ctx->backend->lioness_decrypt(&payload, reply, tm_payload_len(ctx), 1);
+    ctx->backend->symmetric->lioness_decrypt(&payload, reply, tm_payload_len(ctx), 1);
     good = (uint8_t)sodium_is_zero(payload, TM_SPHINX_TAG_LEN);
     /* A result that the caller branches on. */
     TM_CT_PUBLIC(&good, sizeof good);

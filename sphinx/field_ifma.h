@@ -1,5 +1,5 @@
 /*
- * The field of X25519 in eight lanes on AVX-512 IFMA. Included before x25519_lanes.h, by one file.
+ * The field of X25519 in eight lanes on AVX-512 IFMA. Included before curve_lanes.h, by one file.
  *
  * A field element is five vectors, one limb of each of eight elements: x = x0 + 2^51 x1 + ... + 2^204 x4 modulo
  * p = 2^255 - 19. Limbs are "tight" below 2^51 + 2^16, and "wide" below 2^60. Only tight ones may be multiplied: the
@@ -147,6 +147,10 @@ static void mask_store(uint8_t out[LANES64], lane_mask mask)
   for (size_t l = 0; l < LANES64; l++)
     out[l] = (uint8_t)((unsigned)mask >> l & 1);
 }
+
+/* A limb of a frozen element, and its value in those of eight elements that each lane's index, 0 to 7, names. */
+typedef uint64_t fe_limb;
+VEC_INLINE vec limb_pick(const fe_limb of[8], vec index) { return vec64_pick(of, index); }
 
 /* The one representation below p, with limbs below 2^51. Wide in. */
 static fe fe_freeze(fe a)

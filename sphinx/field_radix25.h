@@ -1,5 +1,5 @@
 /*
- * The field of X25519 in lanes, on multipliers of 32 bits. Included before x25519_lanes.h.
+ * The field of X25519 in lanes, on multipliers of 32 bits. Included before curve_lanes.h.
  *
  * A field element is ten vectors, one limb of each lane's element: x = sum of x_i 2^ceil(25.5 i) modulo p = 2^255 - 19,
  * so limbs with even numbers have 26 bits and those with odd ones 25. "Tight" limbs are below 2^26 + 2^20 (even) and
@@ -165,9 +165,13 @@ static void mask_store(uint8_t out[LANES64], lane_mask mask)
 VEC_INLINE fe fe_select(lane_mask mask, fe a, fe b)
 {
   EACH (i, 0, FE_LIMBS)
-    a.v[i] = vec_xor(a.v[i], vec_and(mask, vec_xor(a.v[i], b.v[i])));
+    a.v[i] = vec_select(mask, a.v[i], b.v[i]);
   return a;
 }
+
+/* A limb of a frozen element, and its value in those of eight elements that each lane's index, 0 to 7, names. */
+typedef uint32_t fe_limb;
+VEC_INLINE vec limb_pick(const fe_limb of[8], vec index) { return vec64_pick32(of, index); }
 
 /* The one representation below p, with limbs of their widths. Tight in. */
 static fe fe_freeze(fe a)

@@ -22,8 +22,6 @@
 #define BLOCK_FIELD 5
 #define BLOCK_GAMMA 37
 
-static const uint8_t base_point[32] = {9};
-
 static int check_path(tm_sphinx *ctx, struct tm_path *p, const struct tm_header_job *job)
 {
   if (job->hops == 0 || job->hops > TM_SPHINX_HOPS_MAX)
@@ -53,9 +51,9 @@ static size_t longer_than(const struct tm_header_job job[], size_t n, size_t hop
 /* The group elements and shared secrets of one hop, from the products of blinding factors so far. */
 static void multiply(tm_sphinx *ctx, struct tm_header_job job[], size_t n, size_t hop)
 {
-  uint8_t *out[2 * TM_PATHS_MAX];
-  const uint8_t *by[2 * TM_PATHS_MAX], *points[2 * TM_PATHS_MAX];
-  uint8_t ok[2 * TM_PATHS_MAX];
+  uint8_t *element[TM_PATHS_MAX], *secret[TM_PATHS_MAX];
+  const uint8_t *by[TM_PATHS_MAX], *points[TM_PATHS_MAX];
+  uint8_t ok[TM_PATHS_MAX];
   size_t who[TM_PATHS_MAX], m = longer_than(job, n, hop, who), kept = 0;
 
   for (size_t j = 0; j < m; j++) {
@@ -65,20 +63,20 @@ static void multiply(tm_sphinx *ctx, struct tm_header_job job[], size_t n, size_
       job[who[j]].error = TM_SPHINX_E_LOW_ORDER;
       continue;
     }
-    out[2 * kept] = p->alpha[hop];
-    out[2 * kept + 1] = p->input + 64;
-    by[2 * kept] = by[2 * kept + 1] = p->scalar;
-    points[2 * kept] = base_point;
-    points[2 * kept + 1] = p->y[hop];
+    element[kept] = p->alpha[hop];
+    secret[kept] = p->input + 64;
+    by[kept] = p->scalar;
+    points[kept] = p->y[hop];
     who[kept++] = who[j];
   }
   if (kept == 0)
     return;
-  ctx->backend->x25519(out, by, points, ok, 2 * kept);
+  ctx->backend->curve->x25519_base(element, by, kept);
+  ctx->backend->curve->x25519(secret, by, points, ok, kept);
   /* An error that the caller reports. */
   TM_CT_PUBLIC(ok, sizeof ok);
   for (size_t j = 0; j < kept; j++)
-    if (!ok[2 * j] || !ok[2 * j + 1])
+    if (!ok[j])
       job[who[j]].error = TM_SPHINX_E_LOW_ORDER;
 }
 
@@ -99,7 +97,7 @@ static void derive(tm_sphinx *ctx, const struct tm_header_job job[], size_t n, s
     out[j] = p->keys[hop];
     in[j] = p->input;
   }
-  ctx->backend->kdf(out, in, 0, TM_KDF_COUNT, m);
+  ctx->backend->symmetric->kdf(out, in, 0, TM_KDF_COUNT, m);
   for (size_t j = 0; j < m; j++) {
     struct tm_path *p = &ctx->path[who[j]];
 
@@ -107,7 +105,7 @@ static void derive(tm_sphinx *ctx, const struct tm_header_job job[], size_t n, s
     out[j] = p->stream[hop];
     in[j] = tm_keys_stream(p->keys[hop]);
   }
-  ctx->backend->stream(out, in, m);
+  ctx->backend->symmetric->stream(out, in, m);
 }
 
 /* phi of the last hop: what the hops before it will have pulled in behind the routing blocks. Returns its length. */
@@ -154,7 +152,7 @@ static void make_gammas(tm_sphinx *ctx, const struct tm_header_job job[], size_t
     out[j] = h->header + TM_SPHINX_ELEMENT_LEN + TM_SPHINX_ROUTING_LEN;
     key[j] = tm_keys_mac(ctx->path[who[j]].keys[h->hops - 1 - step]);
   }
-  ctx->backend->mac(out, key, in, m);
+  ctx->backend->symmetric->mac(out, key, in, m);
 }
 
 /* Puts the block of the hop before path[i] in front of beta, with gamma of path[i] in it. */
@@ -222,7 +220,7 @@ void tm_header_encrypt_payloads(tm_sphinx *ctx, const struct tm_header_job job[]
       key[j] = tm_keys_payload(ctx->path[who[j]].keys[job[who[j]].hops - 1 - step]);
     }
     if (m > 0)
-      ctx->backend->lioness_encrypt(block, key, tm_payload_len(ctx), m);
+      ctx->backend->symmetric->lioness_encrypt(block, key, tm_payload_len(ctx), m);
   }
 }
 

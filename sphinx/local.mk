@@ -8,27 +8,30 @@ sphinx_sources = \
 	sphinx/header.h sphinx/header.c sphinx/create.c \
 	sphinx/unwrap.c
 
-# One convenience library for each instruction set, with that set's flags on its files alone.
-lanes_headers = sphinx/lanes.h sphinx/x25519_lanes.h
+# One convenience library for each instruction set and half, with that set's flags on its files alone.
+symmetric_headers = sphinx/lanes.h sphinx/symmetric_lanes.h
+curve_headers = sphinx/lanes.h sphinx/curve_lanes.h
 sphinx_lanes =
 if HAVE_AVX2
-noinst_LTLIBRARIES += libsphinx-avx2.la
-libsphinx_avx2_la_SOURCES = sphinx/avx2.c sphinx/vec256.h sphinx/field_radix25.h $(lanes_headers)
-libsphinx_avx2_la_CFLAGS = $(AM_CFLAGS) $(AVX2_CFLAGS)
-sphinx_lanes += libsphinx-avx2.la
+sphinx_lanes += libsphinx-symmetric-avx2.la libsphinx-curve-avx2.la
+libsphinx_symmetric_avx2_la_SOURCES = sphinx/symmetric_avx2.c sphinx/vec256.h $(symmetric_headers)
+libsphinx_symmetric_avx2_la_CFLAGS = $(AM_CFLAGS) $(AVX2_CFLAGS) $(LANES_CFLAGS)
+libsphinx_curve_avx2_la_SOURCES = sphinx/curve_avx2.c sphinx/vec256.h sphinx/field_radix25.h $(curve_headers)
+libsphinx_curve_avx2_la_CFLAGS = $(AM_CFLAGS) $(AVX2_CFLAGS) $(LANES_CFLAGS)
 endif
 if HAVE_AVX512F
-noinst_LTLIBRARIES += libsphinx-avx512f.la
-libsphinx_avx512f_la_SOURCES = sphinx/avx512f.c sphinx/vec512.h sphinx/field_radix25.h $(lanes_headers)
-libsphinx_avx512f_la_CFLAGS = $(AM_CFLAGS) $(AVX512F_CFLAGS)
-sphinx_lanes += libsphinx-avx512f.la
+sphinx_lanes += libsphinx-symmetric-avx512f.la libsphinx-curve-avx512f.la
+libsphinx_symmetric_avx512f_la_SOURCES = sphinx/symmetric_avx512f.c sphinx/vec512.h $(symmetric_headers)
+libsphinx_symmetric_avx512f_la_CFLAGS = $(AM_CFLAGS) $(AVX512F_CFLAGS) $(LANES_CFLAGS)
+libsphinx_curve_avx512f_la_SOURCES = sphinx/curve_avx512f.c sphinx/vec512.h sphinx/field_radix25.h $(curve_headers)
+libsphinx_curve_avx512f_la_CFLAGS = $(AM_CFLAGS) $(AVX512F_CFLAGS) $(LANES_CFLAGS)
 endif
 if HAVE_AVX512IFMA
-noinst_LTLIBRARIES += libsphinx-avx512ifma.la
-libsphinx_avx512ifma_la_SOURCES = sphinx/avx512ifma.c sphinx/vec512.h sphinx/field_ifma.h $(lanes_headers)
-libsphinx_avx512ifma_la_CFLAGS = $(AM_CFLAGS) $(AVX512IFMA_CFLAGS)
-sphinx_lanes += libsphinx-avx512ifma.la
+sphinx_lanes += libsphinx-curve-avx512ifma.la
+libsphinx_curve_avx512ifma_la_SOURCES = sphinx/curve_avx512ifma.c sphinx/vec512.h sphinx/field_ifma.h $(curve_headers)
+libsphinx_curve_avx512ifma_la_CFLAGS = $(AM_CFLAGS) $(AVX512IFMA_CFLAGS) $(LANES_CFLAGS) $(IFMA_CURVE_CFLAGS)
 endif
+noinst_LTLIBRARIES += $(sphinx_lanes)
 
 noinst_LTLIBRARIES += libsphinx.la
 libsphinx_la_SOURCES = $(sphinx_sources)

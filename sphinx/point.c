@@ -80,17 +80,21 @@ int tm_point_to_x25519(uint8_t y[static 32], const uint8_t point[static 32])
 
 int tm_point_lookup(struct tm_point_cache *cache, uint8_t y[static 32], const uint8_t point[static 32])
 {
-  size_t i = point[0] % TM_POINT_CACHE_LEN;
+  size_t set = point[0] % TM_POINT_CACHE_SETS;
+  unsigned way;
   int rc;
 
-  if (memcmp(cache->entry[i].point, point, 32) == 0 && !sodium_is_zero(cache->entry[i].y, 32)) {
-    memcpy(y, cache->entry[i].y, 32);
-    return TM_SPHINX_OK;
-  }
+  for (way = 0; way < TM_POINT_CACHE_WAYS; way++)
+    if (memcmp(cache->set[set].way[way].point, point, 32) == 0 && !sodium_is_zero(cache->set[set].way[way].y, 32)) {
+      memcpy(y, cache->set[set].way[way].y, 32);
+      return TM_SPHINX_OK;
+    }
   rc = tm_point_to_x25519(y, point);
   if (rc == TM_SPHINX_OK) {
-    memcpy(cache->entry[i].point, point, 32);
-    memcpy(cache->entry[i].y, y, 32);
+    way = cache->set[set].next;
+    cache->set[set].next = (way + 1) % TM_POINT_CACHE_WAYS;
+    memcpy(cache->set[set].way[way].point, point, 32);
+    memcpy(cache->set[set].way[way].y, y, 32);
   }
   return rc;
 }

@@ -27,17 +27,21 @@ int tm_point_to_x25519(uint8_t y[static 32], const uint8_t point[static 32]) __a
 
 /*
  * Points found good, with their X25519 form: checking costs more than the sender's work on a hop, and relays come
- * again. One entry per first byte, a later point replaces an earlier one. What was used recently can be read from it,
- * and from the time a lookup takes by somebody on the same machine; who can do that also sees the caller read its
- * list of relays.
+ * again. A point's first byte names its set, in which a later one replaces the one that came in first: a network's
+ * relays fit, whatever their keys. What was used recently can be read from it, and from the time a lookup takes by
+ * somebody on the same machine; who can do that also sees the caller read its list of relays.
  */
-#define TM_POINT_CACHE_LEN 256
+#define TM_POINT_CACHE_SETS 128
+#define TM_POINT_CACHE_WAYS 4
 
 struct tm_point_cache {
   struct {
-    uint8_t point[32];
-    uint8_t y[32]; /* never zero in a used entry */
-  } entry[TM_POINT_CACHE_LEN];
+    struct {
+      uint8_t point[32];
+      uint8_t y[32]; /* never zero in a used entry */
+    } way[TM_POINT_CACHE_WAYS];
+    unsigned next; /* the way to replace */
+  } set[TM_POINT_CACHE_SETS];
 };
 
 /* tm_point_to_x25519 through the cache. Errors: the same. */

@@ -28,6 +28,12 @@ static void x25519(uint8_t *const out[], const uint8_t *const scalar[], const ui
   }
 }
 
+static void x25519_base(uint8_t *const out[], const uint8_t *const scalar[], size_t n)
+{
+  for (size_t i = 0; i < n; i++)
+    crypto_scalarmult_curve25519_base(out[i], scalar[i]);
+}
+
 static void kdf(uint8_t *const out[], const uint8_t *const in[], unsigned first, unsigned count, size_t n)
 {
   static const uint8_t personal[crypto_generichash_blake2b_PERSONALBYTES + 1] = "tidemill.sphinx1";
@@ -94,14 +100,12 @@ static void lioness_decrypt(uint8_t *const block[], const uint8_t *const key[], 
   }
 }
 
-static const struct tm_sphinx_backend portable = {
-  .name = "portable",
-  .x25519 = x25519,
+const struct tm_curve tm_curve_portable = {.x25519 = x25519, .x25519_base = x25519_base};
+
+const struct tm_symmetric tm_symmetric_portable = {
   .kdf = kdf,
   .mac = mac,
   .stream = stream,
   .lioness_encrypt = lioness_encrypt,
   .lioness_decrypt = lioness_decrypt,
 };
-
-const struct tm_sphinx_backend *tm_portable_get(void) { return &portable; }

@@ -74,7 +74,7 @@ static void share_secrets(struct work *w)
     w->in[j] = l->input;
     w->by[j] = w->key->secret;
   }
-  w->ctx->backend->x25519(w->out, w->by, w->in, w->ok, w->n);
+  w->ctx->backend->curve->x25519(w->out, w->by, w->in, w->ok, w->n);
   keep(w, TM_SPHINX_E_LOW_ORDER);
 }
 
@@ -85,7 +85,7 @@ static void derive(struct work *w, unsigned first, unsigned count)
     w->in[j] = lane(w, j)->input;
     w->out[j] = first < 2 ? lane(w, j)->keys + first * TM_KDF_LEN : w->hop[w->live[j]].payload_key;
   }
-  w->ctx->backend->kdf(w->out, w->in, first, count, w->n);
+  w->ctx->backend->symmetric->kdf(w->out, w->in, first, count, w->n);
 }
 
 static void check_macs(struct work *w)
@@ -98,7 +98,7 @@ static void check_macs(struct work *w)
     w->by[j] = tm_keys_mac(lane(w, j)->keys);
     w->in[j] = w->packet[w->live[j]] + TM_SPHINX_ELEMENT_LEN;
   }
-  w->ctx->backend->mac(w->out, w->by, w->in, w->n);
+  w->ctx->backend->symmetric->mac(w->out, w->by, w->in, w->n);
   for (size_t j = 0; j < w->n; j++) {
     const uint8_t *gamma = w->in[j] + TM_SPHINX_ROUTING_LEN;
 
@@ -116,7 +116,7 @@ static void read_commands(struct work *w)
     w->out[j] = lane(w, j)->routing;
     w->by[j] = tm_keys_stream(lane(w, j)->keys);
   }
-  w->ctx->backend->stream(w->out, w->by, w->n);
+  w->ctx->backend->symmetric->stream(w->out, w->by, w->n);
   for (size_t j = 0; j < w->n; j++) {
     tm_sphinx_hop *h = &w->hop[w->live[j]];
     uint8_t *block = lane(w, j)->routing;
@@ -152,7 +152,7 @@ static void blind(struct work *w)
   }
   if (n == 0)
     return;
-  w->ctx->backend->x25519(w->out, w->by, w->in, ok, n);
+  w->ctx->backend->curve->x25519(w->out, w->by, w->in, ok, n);
   for (size_t k = 0; k < n; k++)
     w->ok[who[k]] = ok[k];
   keep(w, TM_SPHINX_E_LOW_ORDER);
@@ -251,7 +251,7 @@ static size_t unwrap_bodies(tm_sphinx *ctx, uint8_t *const packet[], tm_sphinx_h
     key[m++] = hop[i].payload_key;
   }
   if (m > 0)
-    ctx->backend->lioness_decrypt(block, key, tm_payload_len(ctx), m);
+    ctx->backend->symmetric->lioness_decrypt(block, key, tm_payload_len(ctx), m);
   for (size_t j = 0; j < m; j++) {
     sodium_memzero(live[j]->payload_key, sizeof live[j]->payload_key);
     if (live[j]->command == TM_SPHINX_DELIVER)

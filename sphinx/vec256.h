@@ -27,6 +27,8 @@ VEC_INLINE void vec_store(void *p, vec x) { _mm256_storeu_si256((__m256i *)p, x)
 VEC_INLINE vec vec_xor(vec a, vec b) { return _mm256_xor_si256(a, b); }
 VEC_INLINE vec vec_and(vec a, vec b) { return _mm256_and_si256(a, b); }
 VEC_INLINE vec vec_or(vec a, vec b) { return _mm256_or_si256(a, b); }
+/* b where the mask is all ones, a where it is zero; nothing else may be in the mask. */
+VEC_INLINE vec vec_select(vec mask, vec a, vec b) { return _mm256_blendv_epi8(a, b, mask); }
 
 VEC_INLINE vec vec64_all(uint64_t x) { return _mm256_set1_epi64x((long long)x); }
 VEC_INLINE vec vec64_add(vec a, vec b) { return _mm256_add_epi64(a, b); }
@@ -37,6 +39,12 @@ VEC_INLINE vec vec64_mul32(vec a, vec b) { return _mm256_mul_epu32(a, b); }
 #define vec64_shr(x, n) _mm256_srli_epi64(x, n)
 /* By an amount that the compiler does not know. */
 VEC_INLINE vec vec64_shr_by(vec x, unsigned n) { return _mm256_srl_epi64(x, _mm_cvtsi32_si128((int)n)); }
+
+/* Of eight small numbers the one that each lane's index, 0 to 7, names; whatever the index, all are read. */
+VEC_INLINE vec vec64_pick32(const uint32_t of[8], vec index)
+{
+  return vec_and(_mm256_permutevar8x32_epi32(vec_load(of), index), vec64_all(UINT32_MAX));
+}
 
 /* n is a constant, so only one way of each is left. */
 VEC_INLINE vec vec64_ror(vec x, int n)
@@ -52,6 +60,8 @@ VEC_INLINE vec vec64_ror(vec x, int n)
     return _mm256_shuffle_epi8(x, by24);
   if (n == 16)
     return _mm256_shuffle_epi8(x, by16);
+  if (n == 63)
+    return _mm256_or_si256(_mm256_srli_epi64(x, 63), vec64_add(x, x)); /* fewer ports shift than add */
   return _mm256_or_si256(_mm256_srli_epi64(x, n), _mm256_slli_epi64(x, 64 - n));
 }
 

@@ -27,6 +27,8 @@ VEC_INLINE void vec_store(void *p, vec x) { _mm512_storeu_si512(p, x); }
 VEC_INLINE vec vec_xor(vec a, vec b) { return _mm512_xor_si512(a, b); }
 VEC_INLINE vec vec_and(vec a, vec b) { return _mm512_and_si512(a, b); }
 VEC_INLINE vec vec_or(vec a, vec b) { return _mm512_or_si512(a, b); }
+/* b where the mask is all ones, a where it is zero; nothing else may be in the mask. */
+VEC_INLINE vec vec_select(vec mask, vec a, vec b) { return _mm512_ternarylogic_epi64(mask, a, b, 0xac); }
 
 VEC_INLINE vec vec64_all(uint64_t x) { return _mm512_set1_epi64((long long)x); }
 VEC_INLINE vec vec64_add(vec a, vec b) { return _mm512_add_epi64(a, b); }
@@ -38,6 +40,13 @@ VEC_INLINE vec vec64_mul32(vec a, vec b) { return _mm512_mul_epu32(a, b); }
 #define vec64_shr(x, n) _mm512_srli_epi64(x, n)
 /* By an amount that the compiler does not know. */
 VEC_INLINE vec vec64_shr_by(vec x, unsigned n) { return _mm512_srl_epi64(x, _mm_cvtsi32_si128((int)n)); }
+
+/* Of eight numbers the one that each lane's index, 0 to 7, names; whatever the index, all are read. */
+VEC_INLINE vec vec64_pick(const uint64_t of[8], vec index) { return _mm512_permutexvar_epi64(index, vec_load(of)); }
+VEC_INLINE vec vec64_pick32(const uint32_t of[8], vec index)
+{
+  return _mm512_permutexvar_epi64(index, _mm512_cvtepu32_epi64(_mm256_loadu_si256((const __m256i *)of)));
+}
 
 VEC_INLINE vec vec32_all(uint32_t x) { return _mm512_set1_epi32((int)x); }
 VEC_INLINE vec vec32_add(vec a, vec b) { return _mm512_add_epi32(a, b); }

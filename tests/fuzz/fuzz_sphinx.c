@@ -61,10 +61,10 @@ static void set_up(void)
     require(tm_sphinx_create(ctx, path, hops, body, random, good[hops - 1]) == TM_SPHINX_OK);
   require(tm_sphinx_surb_create(ctx, path, 3, random, random, random, surb, &surb_keys) == TM_SPHINX_OK);
   memcpy(input, key->secret, 32);
-  ctx->backend->x25519(shared, scalar, point, &ok, 1);
+  ctx->backend->curve->x25519(shared, scalar, point, &ok, 1);
   memcpy(input, good[1], 32);
   memcpy(input + 32, key->y, 32);
-  ctx->backend->kdf(out, in, 0, TM_KDF_COUNT, 1);
+  ctx->backend->symmetric->kdf(out, in, 0, TM_KDF_COUNT, 1);
   memset(neighbour, 0, sizeof neighbour);
   memcpy(neighbour + TM_SPHINX_HEADER_LEN + TM_SPHINX_TAG_LEN, body, BODY);
 }
@@ -145,8 +145,8 @@ static void fuzz_block(const uint8_t *data, size_t len)
 
   memcpy(packet, good[1], LEN);
   tm_bytes_xor(beta, data, len < TM_SPHINX_ROUTING_LEN ? len : TM_SPHINX_ROUTING_LEN);
-  ctx->backend->mac(mac, mac_key, in, 1);
-  ctx->backend->stream(stream, stream_key, 1);
+  ctx->backend->symmetric->mac(mac, mac_key, in, 1);
+  ctx->backend->symmetric->stream(stream, stream_key, 1);
   tm_bytes_xor(clear, beta, TM_SPHINX_ROUTING_LEN);
   sound = clear[0] >= 1 && clear[0] <= 3 && tm_bytes_load32(clear + 1) <= TM_SPHINX_DELAY_MAX_MS;
   first = unwrap(packet, LEN, &last, &hop);

@@ -80,8 +80,8 @@ void net_keys(struct net *n, size_t i, const uint8_t *packet, uint8_t keys[stati
 
   memcpy(input, packet, 32);
   memcpy(input + 32, n->key[i]->y, 32);
-  n->ctx->backend->x25519(shared, scalar, point, &ok, 1);
-  n->ctx->backend->kdf(out, in, 0, TM_KDF_COUNT, 1);
+  n->ctx->backend->curve->x25519(shared, scalar, point, &ok, 1);
+  n->ctx->backend->symmetric->kdf(out, in, 0, TM_KDF_COUNT, 1);
 }
 
 void net_forge(struct net *n, size_t i, uint8_t *packet, const uint8_t *difference)
@@ -94,7 +94,7 @@ void net_forge(struct net *n, size_t i, uint8_t *packet, const uint8_t *differen
   net_keys(n, i, packet, keys);
   for (size_t j = 0; j < TM_SPHINX_BLOCK_LEN; j++)
     beta[j] ^= difference[j];
-  n->ctx->backend->mac(out, key, in, 1);
+  n->ctx->backend->symmetric->mac(out, key, in, 1);
 }
 
 int net_scratch_is_zero(const tm_sphinx *ctx)

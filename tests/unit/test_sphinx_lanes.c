@@ -6,6 +6,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,12 +90,15 @@ static void edge(uint8_t out[static 32], size_t e)
 
 static void run_x25519(struct lanes *l, size_t n)
 {
-  vector->x25519(l->out[0], l->by, l->from, l->ok[0], n);
-  portable->x25519(l->out[1], l->by, l->from, l->ok[1], n);
+  vector->curve->x25519(l->out[0], l->by, l->from, l->ok[0], n);
+  portable->curve->x25519(l->out[1], l->by, l->from, l->ok[1], n);
   compare(l, "X25519", n);
+  vector->curve->x25519_base(l->out[0], l->by, n);
+  portable->curve->x25519_base(l->out[1], l->by, n);
+  compare(l, "X25519 of the base point", n);
 }
 
-/* 2,080 products a round; make check-long asks for more of them. */
+/* 2,080 products a round, and as many of the base point; make check-long asks for more of them. */
 static void x25519_of_random_points(void **state)
 {
   const char *more = getenv("TIDEMILL_LANES_ROUNDS");
@@ -148,6 +152,13 @@ static void x25519_with_edge_scalars(void **state)
     }
     run_x25519(l, 12);
   }
+  /* Every digit at every place, and carries through all of them. */
+  for (unsigned byte = 0; byte < 256; byte += 4) {
+    fill(l);
+    for (size_t lane = 0; lane < 12; lane++)
+      memset(l->key[lane], (int)(byte + lane % 4), 32);
+    run_x25519(l, 12);
+  }
   free(l);
 }
 
@@ -170,7 +181,7 @@ static void x25519_iterated(void **state)
     l->key[i][0] = l->in[i][0] = 9;
   }
   for (size_t round = 1; round <= 1000; round++) {
-    vector->x25519(l->out[0], l->by, l->from, l->ok[0], 9);
+    vector->curve->x25519(l->out[0], l->by, l->from, l->ok[0], 9);
     for (size_t i = 0; i < 9; i++) {
       memcpy(l->in[i], l->key[i], 32);
       memcpy(l->key[i], l->out[0][i], 32);
@@ -192,15 +203,15 @@ static void header_functions(void **state)
     fill(l);
     for (unsigned first = 0; first < TM_KDF_COUNT; first++)
       for (unsigned count = 1; first + count <= TM_KDF_COUNT; count++) {
-        vector->kdf(l->out[0], l->from, first, count, n);
-        portable->kdf(l->out[1], l->from, first, count, n);
+        vector->symmetric->kdf(l->out[0], l->from, first, count, n);
+        portable->symmetric->kdf(l->out[1], l->from, first, count, n);
         compare(l, "key derivation", n);
       }
-    vector->mac(l->out[0], l->by, l->from, n);
-    portable->mac(l->out[1], l->by, l->from, n);
+    vector->symmetric->mac(l->out[0], l->by, l->from, n);
+    portable->symmetric->mac(l->out[1], l->by, l->from, n);
     compare(l, "MAC", n);
-    vector->stream(l->out[0], l->by, n);
-    portable->stream(l->out[1], l->by, n);
+    vector->symmetric->stream(l->out[0], l->by, n);
+    portable->symmetric->stream(l->out[1], l->by, n);
     compare(l, "stream", n);
   }
   free(l);
@@ -220,13 +231,13 @@ static void lioness(void **state)
       randombytes_buf(l->block[0][k], len);
       memcpy(l->block[1][k], l->block[0][k], len);
     }
-    vector->lioness_encrypt(l->out[0], l->by, len, n);
-    portable->lioness_encrypt(l->out[1], l->by, len, n);
+    vector->symmetric->lioness_encrypt(l->out[0], l->by, len, n);
+    portable->symmetric->lioness_encrypt(l->out[1], l->by, len, n);
     compare(l, "LIONESS, encrypting", n);
-    vector->lioness_decrypt(l->out[0], l->by, len, n);
-    vector->lioness_decrypt(l->out[0], l->by, len, n);
-    portable->lioness_decrypt(l->out[1], l->by, len, n);
-    portable->lioness_decrypt(l->out[1], l->by, len, n);
+    vector->symmetric->lioness_decrypt(l->out[0], l->by, len, n);
+    vector->symmetric->lioness_decrypt(l->out[0], l->by, len, n);
+    portable->symmetric->lioness_decrypt(l->out[1], l->by, len, n);
+    portable->symmetric->lioness_decrypt(l->out[1], l->by, len, n);
     compare(l, "LIONESS, decrypting", n);
   }
   free(l);
@@ -257,9 +268,37 @@ static struct {
   ucontext_t caller, callee;
   struct lanes *lanes;
   void (*f)(struct lanes *l);
+  uint8_t registers[32 * 64 + 8 * 2];
+  bool wide; /* registers of 64 bytes and masks */
 } own;
 
-static void run_own(void) { own.f(own.lanes); }
+#define TO_7(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
+#define STORE_YMM(n) "vmovdqu %%ymm" #n ", " #n "*32(%0)\n\t"
+#define STORE_ZMM(n) "vmovdqu64 %%zmm" #n ", " #n "*64(%0)\n\t"
+#define STORE_MASK(n) "kmovw %%k" #n ", 2048+2*" #n "(%0)\n\t"
+#define TO_15(X) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
+#define TO_31(X) \
+  X(16) X(17) X(18) X(19) X(20) X(21) X(22) X(23) X(24) X(25) X(26) X(27) X(28) X(29) X(30) X(31)
+
+/* What vectors and masks hold right behind the call. */
+static void look_at_registers(void)
+{
+  if (own.wide)
+    __asm__ volatile(TO_7(STORE_ZMM) TO_15(STORE_ZMM) TO_31(STORE_ZMM) TO_7(STORE_MASK)
+                     : : "r"(own.registers) : "memory");
+  else
+    __asm__ volatile(TO_7(STORE_YMM) TO_15(STORE_YMM) : : "r"(own.registers) : "memory");
+}
+
+static void call_stream(struct lanes *l) { vector->symmetric->stream(l->out[0], l->by, 9); }
+
+/* Behind a call that cleans up: what is there then comes from f. */
+static void run_own(void)
+{
+  call_stream(own.lanes);
+  own.f(own.lanes);
+  look_at_registers();
+}
 
 /* Eight bytes of it, or a word of it in two neighbouring lanes. */
 static bool stack_contains(const uint8_t *what)
@@ -281,13 +320,15 @@ static size_t left_below(void)
   return n;
 }
 
-/* Calls f; is anything on the stack behind it but addresses, or any key? */
+/* Calls f; is anything in registers behind it, or on the stack but addresses, or any key? */
 static bool leaves_something(struct lanes *l, void (*f)(struct lanes *l), size_t key_len)
 {
   fill(l);
   memset(own.stack, 0, sizeof own.stack);
+  memset(own.registers, 0, sizeof own.registers);
   own.lanes = l;
   own.f = f;
+  own.wide = strncmp(vector->name, "avx512", 6) == 0;
   assert_int_equal(getcontext(&own.callee), 0);
   own.callee.uc_stack.ss_sp = own.stack;
   own.callee.uc_stack.ss_size = sizeof own.stack;
@@ -298,13 +339,16 @@ static bool leaves_something(struct lanes *l, void (*f)(struct lanes *l), size_t
     for (size_t i = 0; i + 8 <= key_len; i += 8)
       if (stack_contains(l->key[lane] + i))
         return true;
-  return left_below() > ADDRESSES_LEN;
+  return left_below() > ADDRESSES_LEN || !sodium_is_zero(own.registers, sizeof own.registers);
 }
 
-static void call_x25519(struct lanes *l) { vector->x25519(l->out[0], l->by, l->from, l->ok[0], 9); }
-static void call_mac(struct lanes *l) { vector->mac(l->out[0], l->by, l->from, 9); }
-static void call_stream(struct lanes *l) { vector->stream(l->out[0], l->by, 9); }
-static void call_lioness(struct lanes *l) { vector->lioness_decrypt(l->out[0], l->by, BLOCK_MAX, 9); }
+static void call_x25519(struct lanes *l) { vector->curve->x25519(l->out[0], l->by, l->from, l->ok[0], 9); }
+static void call_base(struct lanes *l) { vector->curve->x25519_base(l->out[0], l->by, 9); }
+static void call_kdf(struct lanes *l) { vector->symmetric->kdf(l->out[0], l->from, 0, TM_KDF_COUNT, 9); }
+static void call_mac(struct lanes *l) { vector->symmetric->mac(l->out[0], l->by, l->from, 9); }
+static void call_lioness(struct lanes *l) { vector->symmetric->lioness_decrypt(l->out[0], l->by, BLOCK_MAX, 9); }
+
+static void call_nothing(struct lanes *l) { (void)l; }
 
 /* What the check has to find. */
 static void call_careless(struct lanes *l)
@@ -324,14 +368,36 @@ static void call_deep(struct lanes *l)
     copy[i] = i < 512 ? l->key[3][i % 32] ^ (uint8_t)(i | 1) : 0;
 }
 
-static void nothing_stays_on_the_stack(void **state)
+/* In a register that saves and restores of the lower halves would miss. */
+static void call_unwiped(struct lanes *l)
+{
+  if (own.wide)
+    __asm__ volatile("vmovdqu64 (%0), %%zmm29" : : "r"(l->key[3]) : "memory");
+  else
+    __asm__ volatile("vmovdqu (%0), %%ymm9" : : "r"(l->key[3]) : "memory");
+}
+
+static void call_mask(struct lanes *l)
+{
+  if (own.wide)
+    __asm__ volatile("kmovw (%0), %%k5" : : "r"("bits") : "memory");
+  else
+    call_unwiped(l);
+}
+
+static void nothing_stays_behind(void **state)
 {
   struct lanes *l = lanes_new();
 
   (void)state;
+  assert_false(leaves_something(l, call_nothing, 32));
   assert_true(leaves_something(l, call_careless, 32));
   assert_true(leaves_something(l, call_deep, 32));
+  assert_true(leaves_something(l, call_unwiped, 32));
+  assert_true(leaves_something(l, call_mask, 32));
   assert_false(leaves_something(l, call_x25519, 32));
+  assert_false(leaves_something(l, call_base, 32));
+  assert_false(leaves_something(l, call_kdf, 0));
   assert_false(leaves_something(l, call_mac, 32));
   assert_false(leaves_something(l, call_stream, 32));
   assert_false(leaves_something(l, call_lioness, TM_SPHINX_PAYLOAD_KEY_LEN));
@@ -352,7 +418,7 @@ static int run(void)
     cmocka_unit_test(header_functions),
     cmocka_unit_test(lioness),
 #if OWN_STACK
-    cmocka_unit_test(nothing_stays_on_the_stack),
+    cmocka_unit_test(nothing_stays_behind),
 #endif
   };
 
@@ -378,7 +444,7 @@ int main(void)
 
   if (sodium_init() < 0)
     return 1;
-  portable = tm_portable_get();
+  portable = tm_backend_choose("portable");
   for (const char *const *name = tm_sphinx_backends(); *name != NULL; name++) {
     char skipped[32];
 

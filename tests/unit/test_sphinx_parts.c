@@ -77,25 +77,29 @@ static void test_body_limits(void **state)
 
 /* ---- a back-end that is wrong in one lane of one function must fail its self-test ---- */
 
-static struct tm_sphinx_backend broken;
-
 static void bad_x25519(uint8_t *const out[], const uint8_t *const scalar[], const uint8_t *const point[], uint8_t ok[],
                        size_t n)
 {
-  tm_portable_get()->x25519(out, scalar, point, ok, n);
+  tm_curve_portable.x25519(out, scalar, point, ok, n);
   out[n - 1][31] ^= 1;
 }
 
 static void bad_ok(uint8_t *const out[], const uint8_t *const scalar[], const uint8_t *const point[], uint8_t ok[],
                    size_t n)
 {
-  tm_portable_get()->x25519(out, scalar, point, ok, n);
+  tm_curve_portable.x25519(out, scalar, point, ok, n);
   memset(ok, 1, n);
+}
+
+static void bad_base(uint8_t *const out[], const uint8_t *const scalar[], size_t n)
+{
+  tm_curve_portable.x25519_base(out, scalar, n);
+  out[n - 1][0] ^= 1;
 }
 
 static void bad_kdf(uint8_t *const out[], const uint8_t *const in[], unsigned first, unsigned count, size_t n)
 {
-  tm_portable_get()->kdf(out, in, first, count, n);
+  tm_symmetric_portable.kdf(out, in, first, count, n);
   out[n - 1][count * TM_KDF_LEN - 1] ^= 1;
 }
 
@@ -103,44 +107,51 @@ static void bad_kdf(uint8_t *const out[], const uint8_t *const in[], unsigned fi
 static void bad_kdf_first(uint8_t *const out[], const uint8_t *const in[], unsigned first, unsigned count, size_t n)
 {
   (void)first;
-  tm_portable_get()->kdf(out, in, 0, count, n);
+  tm_symmetric_portable.kdf(out, in, 0, count, n);
 }
 
 static void bad_mac(uint8_t *const out[], const uint8_t *const key[], const uint8_t *const beta[], size_t n)
 {
-  tm_portable_get()->mac(out, key, beta, n);
+  tm_symmetric_portable.mac(out, key, beta, n);
   out[n - 1][15] ^= 1;
 }
 
 static void bad_stream(uint8_t *const out[], const uint8_t *const key[], size_t n)
 {
-  tm_portable_get()->stream(out, key, n);
+  tm_symmetric_portable.stream(out, key, n);
   out[n - 1][TM_STREAM_LEN - 1] ^= 1;
 }
 
 static void bad_lioness(uint8_t *const block[], const uint8_t *const key[], size_t len, size_t n)
 {
-  tm_portable_get()->lioness_encrypt(block, key, len, n);
+  tm_symmetric_portable.lioness_encrypt(block, key, len, n);
   block[n - 1][len - 1] ^= 1;
 }
 
 static void test_selftest(void **state)
 {
+  struct tm_curve curve;
+  struct tm_symmetric symmetric;
+  const struct tm_sphinx_backend broken = {.name = "broken", .curve = &curve, .symmetric = &symmetric};
+
   (void)state;
-  broken = *tm_portable_get();
+  curve = tm_curve_portable;
+  symmetric = tm_symmetric_portable;
   assert_true(tm_backend_selftest(&broken));
-#define BREAK(member, function) \
-  broken = *tm_portable_get(); \
-  broken.member = function; \
+#define BREAK(half, member, function) \
+  curve = tm_curve_portable; \
+  symmetric = tm_symmetric_portable; \
+  half.member = function; \
   assert_false(tm_backend_selftest(&broken))
-  BREAK(x25519, bad_x25519);
-  BREAK(x25519, bad_ok);
-  BREAK(kdf, bad_kdf);
-  BREAK(kdf, bad_kdf_first);
-  BREAK(mac, bad_mac);
-  BREAK(stream, bad_stream);
-  BREAK(lioness_encrypt, bad_lioness);
-  BREAK(lioness_decrypt, bad_lioness);
+  BREAK(curve, x25519, bad_x25519);
+  BREAK(curve, x25519, bad_ok);
+  BREAK(curve, x25519_base, bad_base);
+  BREAK(symmetric, kdf, bad_kdf);
+  BREAK(symmetric, kdf, bad_kdf_first);
+  BREAK(symmetric, mac, bad_mac);
+  BREAK(symmetric, stream, bad_stream);
+  BREAK(symmetric, lioness_encrypt, bad_lioness);
+  BREAK(symmetric, lioness_decrypt, bad_lioness);
 #undef BREAK
 }
 
@@ -214,29 +225,40 @@ static void test_not_a_point(void **state)
   assert_true(bad > 32);
 }
 
-/* Hits, replacement by a point with the same first byte, and an empty entry that looks like a zero point. */
+/* Hits, more points with one first byte than a set holds, and an empty entry that looks like a zero point. */
 static void test_point_cache(void **state)
 {
   struct tm_point_cache cache = {0};
-  uint8_t y[32], want[32], zero[32] = {0};
-  struct net *n = net_new(TM_SPHINX_BODY_MIN);
+  uint8_t y[32], zero[32] = {0};
+  uint8_t scalar[32] = {0}, point[TM_POINT_CACHE_WAYS + 1][32], want[TM_POINT_CACHE_WAYS + 1][32];
+  size_t found = 0;
 
   (void)state;
   assert_int_equal(tm_point_lookup(&cache, y, zero), TM_SPHINX_E_POINT);
   assert_true(sodium_is_zero((const uint8_t *)&cache, sizeof cache));
-  for (int round = 0; round < 2; round++)
-    for (size_t i = 0; i < TM_SPHINX_HOPS_MAX; i++) {
-      assert_int_equal(tm_point_lookup(&cache, y, n->path[i].mix_point), TM_SPHINX_OK);
-      assert_memory_equal(y, n->key[i]->y, 32);
+  for (uint16_t i = 1; found <= TM_POINT_CACHE_WAYS; i++) {
+    memcpy(scalar, &i, sizeof i);
+    assert_int_equal(crypto_scalarmult_ed25519_base_noclamp(point[found], scalar), 0);
+    if (point[found][0] % TM_POINT_CACHE_SETS != 7)
+      continue;
+    assert_int_equal(tm_point_to_x25519(want[found], point[found]), TM_SPHINX_OK);
+    found++;
+  }
+  for (int round = 0; round < 3; round++)
+    for (size_t i = 0; i < TM_POINT_CACHE_WAYS; i++) {
+      assert_int_equal(tm_point_lookup(&cache, y, point[i]), TM_SPHINX_OK);
+      assert_memory_equal(y, want[i], 32);
+      assert_memory_equal(cache.set[7].way[i].point, point[i], 32); /* all of them stay */
     }
+  /* One more takes the place of the first. */
+  assert_int_equal(tm_point_lookup(&cache, y, point[found - 1]), TM_SPHINX_OK);
+  assert_memory_equal(y, want[found - 1], 32);
+  assert_memory_equal(cache.set[7].way[0].point, point[found - 1], 32);
   /* An entry is used only for the very point it holds. */
-  memcpy(want, n->path[0].mix_point, 32);
-  want[31] ^= 0x80;
-  assert_int_equal(tm_point_lookup(&cache, y, want), TM_SPHINX_OK); /* -P, in the same subgroup */
-  assert_memory_equal(cache.entry[want[0]].point, want, 32);
-  assert_int_equal(tm_point_lookup(&cache, y, n->path[0].mix_point), TM_SPHINX_OK);
-  assert_memory_equal(cache.entry[want[0]].point, n->path[0].mix_point, 32);
-  net_free(n);
+  memcpy(zero, point[1], 32);
+  zero[31] ^= 0x80;
+  assert_int_equal(tm_point_lookup(&cache, y, zero), TM_SPHINX_OK); /* -P, in the same subgroup */
+  assert_memory_equal(cache.set[7].way[1].point, zero, 32);
 }
 
 static void test_key(void **state)

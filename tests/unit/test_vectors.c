@@ -147,7 +147,7 @@ static void test_x25519(void **state)
 
     exactly(c, "scalar", scalar, 32);
     exactly(c, "u", u, 32);
-    backend->x25519(outs, scalars, points, &ok, 1);
+    backend->curve->x25519(outs, scalars, points, &ok, 1);
     assert_bytes(c, "out", out, 32);
     assert_int_equal(ok, !sodium_is_zero(out, 32));
   }
@@ -179,7 +179,7 @@ static void test_stream(void **state)
 
     exactly(c, "key", key, 32);
     if (number(c, "length") <= TM_STREAM_LEN)
-      backend->stream(outs, keys, 1);
+      backend->symmetric->stream(outs, keys, 1);
     else
       crypto_stream_chacha20(out, number(c, "length"), nonce, key);
     assert_bytes(c, "out", out, number(c, "length"));
@@ -196,9 +196,9 @@ static void test_lioness(void **state)
     size_t len = bytes(c, "plain", block, sizeof block);
 
     exactly(c, "key", key, sizeof key);
-    backend->lioness_encrypt(blocks, keys, len, 1);
+    backend->symmetric->lioness_encrypt(blocks, keys, len, 1);
     assert_bytes(c, "cipher", block, len);
-    backend->lioness_decrypt(blocks, keys, len, 1);
+    backend->symmetric->lioness_decrypt(blocks, keys, len, 1);
     assert_bytes(c, "plain", block, len);
   }
 }
@@ -249,7 +249,7 @@ static void test_reply_keys(void **state)
     exactly(c, "reply_key", surb + TM_SPHINX_SURB_LEN - 32, 32);
     exactly(c, "lioness_key", key, sizeof key);
     tm_sphinx_surb_use(ctx, surb, body, packet, first);
-    backend->lioness_decrypt(blocks, keys, TM_SPHINX_TAG_LEN + sizeof body, 1);
+    backend->symmetric->lioness_decrypt(blocks, keys, TM_SPHINX_TAG_LEN + sizeof body, 1);
     assert_memory_equal(blocks[0], zero, 32);
     assert_memory_equal(blocks[0] + 32, body, sizeof body);
     tm_sphinx_free(ctx);
@@ -275,7 +275,7 @@ static void check_keys(const json_t *c, const tm_sphinx *ctx)
 
     assert_bytes(hop, "alpha", p->alpha[i], 32);
     exactly(json_array_get(secrets, i), "secret", scalar, 32);
-    backend->x25519(outs, scalars, points, &ok, 1);
+    backend->curve->x25519(outs, scalars, points, &ok, 1);
     assert_bytes(hop, "shared", shared, 32);
     assert_int_equal(json_array_size(k), TM_KDF_COUNT);
     json_array_foreach(k, j, one) {
@@ -356,7 +356,7 @@ static void walk(const json_t *c, tm_sphinx *ctx, uint8_t *packet)
     assert_bytes(hop, "beta", packet + 32, TM_SPHINX_ROUTING_LEN);
     assert_bytes(hop, "gamma", packet + 32 + TM_SPHINX_ROUTING_LEN, TM_SPHINX_MAC_LEN);
     bytes_of(json_array_get(member(hop, "k"), 0), k0, sizeof k0);
-    backend->stream(streams, keys, 1);
+    backend->symmetric->stream(streams, keys, 1);
     for (size_t j = 0; j < sizeof block; j++)
       block[j] = packet[32 + j] ^ stream[j];
     assert_bytes(hop, "block", block, sizeof block);
@@ -404,7 +404,7 @@ static void check_reply_key(const json_t *c, const tm_sphinx *ctx, const uint8_t
 
   exactly(c, "reply_lioness_key", key, sizeof key);
   memcpy(payload, packet + TM_SPHINX_HEADER_LEN, tm_payload_len(ctx));
-  backend->lioness_decrypt(blocks, keys, tm_payload_len(ctx), 1);
+  backend->symmetric->lioness_decrypt(blocks, keys, tm_payload_len(ctx), 1);
   assert_true(sodium_is_zero(payload, TM_SPHINX_TAG_LEN));
   assert_memory_equal(payload + TM_SPHINX_TAG_LEN, body, tm_sphinx_body_len(ctx));
 }

@@ -1,0 +1,10 @@
+/* The curve for processors with AVX-512 IFMA. Compiled with that set's flags: nothing here may run elsewhere. */
+#include "config.h"
+
+#include "sphinx/vec512.h"
+
+#include "sphinx/field_ifma.h"
+
+#include "sphinx/curve_lanes.h"
+
+const struct tm_curve tm_curve_avx512ifma = CURVE_LANES;
