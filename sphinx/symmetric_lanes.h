@@ -51,22 +51,35 @@ static const uint64_t blake2b_iv[8] = {
   UINT64_C(0x510e527fade682d1), UINT64_C(0x9b05688c2b3e6c1f), UINT64_C(0x1f83d9abfb41bd6b), UINT64_C(0x5be0cd19137e2179),
 };
 
-static const uint8_t blake2b_sigma[12][16] = {
-  {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}, {14, 10, 4, 8, 9, 15, 13, 6, 1, 12, 0, 2, 11, 7, 5, 3},
-  {11, 8, 12, 0, 5, 2, 15, 13, 10, 14, 3, 6, 7, 1, 9, 4}, {7, 9, 3, 1, 13, 12, 11, 14, 2, 6, 5, 10, 4, 0, 15, 8},
-  {9, 0, 5, 7, 2, 4, 10, 15, 14, 1, 11, 12, 6, 8, 3, 13}, {2, 12, 6, 10, 0, 11, 8, 3, 4, 13, 7, 5, 15, 14, 1, 9},
-  {12, 5, 1, 15, 14, 13, 4, 10, 0, 7, 6, 3, 9, 2, 8, 11}, {13, 11, 7, 14, 12, 1, 3, 9, 5, 0, 15, 4, 8, 6, 2, 10},
-  {6, 15, 14, 9, 11, 3, 0, 8, 12, 2, 13, 7, 1, 4, 10, 5}, {10, 2, 8, 4, 7, 6, 1, 5, 15, 11, 9, 14, 3, 12, 13, 0},
-  {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}, {14, 10, 4, 8, 9, 15, 13, 6, 1, 12, 0, 2, 11, 7, 5, 3},
+/* Which words of the message a round takes, as offsets in bytes: without a multiplication, or the shift for one, at each. */
+#define ROUND(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p) \
+  {WORD(a), WORD(b), WORD(c), WORD(d), WORD(e), WORD(f), WORD(g), WORD(h), \
+   WORD(i), WORD(j), WORD(k), WORD(l), WORD(m), WORD(n), WORD(o), WORD(p)}
+#define WORD(i) ((i) * sizeof(vec))
+static const uint16_t blake2b_sigma[12][16] = {
+  ROUND(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
+  ROUND(14, 10, 4, 8, 9, 15, 13, 6, 1, 12, 0, 2, 11, 7, 5, 3),
+  ROUND(11, 8, 12, 0, 5, 2, 15, 13, 10, 14, 3, 6, 7, 1, 9, 4),
+  ROUND(7, 9, 3, 1, 13, 12, 11, 14, 2, 6, 5, 10, 4, 0, 15, 8),
+  ROUND(9, 0, 5, 7, 2, 4, 10, 15, 14, 1, 11, 12, 6, 8, 3, 13),
+  ROUND(2, 12, 6, 10, 0, 11, 8, 3, 4, 13, 7, 5, 15, 14, 1, 9),
+  ROUND(12, 5, 1, 15, 14, 13, 4, 10, 0, 7, 6, 3, 9, 2, 8, 11),
+  ROUND(13, 11, 7, 14, 12, 1, 3, 9, 5, 0, 15, 4, 8, 6, 2, 10),
+  ROUND(6, 15, 14, 9, 11, 3, 0, 8, 12, 2, 13, 7, 1, 4, 10, 5),
+  ROUND(10, 2, 8, 4, 7, 6, 1, 5, 15, 11, 9, 14, 3, 12, 13, 0),
+  ROUND(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
+  ROUND(14, 10, 4, 8, 9, 15, 13, 6, 1, 12, 0, 2, 11, 7, 5, 3),
 };
 
-VEC_INLINE void blake2b_mix(vec v[][16], int a, int b, int c, int d, vec m[][16], int x, int y, int groups)
+VEC_INLINE vec word_at(const vec m[16], size_t offset) { return vec_load((const uint8_t *)m + offset); }
+
+VEC_INLINE void blake2b_mix(vec v[][16], int a, int b, int c, int d, vec m[][16], size_t x, size_t y, int groups)
 {
-  GROUPS(v[g][a] = vec64_add(vec64_add(v[g][a], v[g][b]), m[g][x]));
+  GROUPS(v[g][a] = vec64_add(vec64_add(v[g][a], v[g][b]), word_at(m[g], x)));
   GROUPS(v[g][d] = vec64_ror(vec_xor(v[g][d], v[g][a]), 32));
   GROUPS(v[g][c] = vec64_add(v[g][c], v[g][d]));
   GROUPS(v[g][b] = vec64_ror(vec_xor(v[g][b], v[g][c]), 24));
-  GROUPS(v[g][a] = vec64_add(vec64_add(v[g][a], v[g][b]), m[g][y]));
+  GROUPS(v[g][a] = vec64_add(vec64_add(v[g][a], v[g][b]), word_at(m[g], y)));
   GROUPS(v[g][d] = vec64_ror(vec_xor(v[g][d], v[g][a]), 16));
   GROUPS(v[g][c] = vec64_add(v[g][c], v[g][d]));
   GROUPS(v[g][b] = vec64_ror(vec_xor(v[g][b], v[g][c]), 63));
@@ -98,7 +111,7 @@ VEC_INLINE void blake2b_compress(vec h[][8], const uint8_t *const at[], uint64_t
   GROUPS(blake2b_begin(v[g], h[g], counted, last));
 #pragma GCC unroll 1
   for (int round = 0; round < 12; round++) {
-    const uint8_t *s = blake2b_sigma[round];
+    const uint16_t *s = blake2b_sigma[round];
 
     blake2b_mix(v, 0, 4, 8, 12, m, s[0], s[1], groups);
     blake2b_mix(v, 1, 5, 9, 13, m, s[2], s[3], groups);
