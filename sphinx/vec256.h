@@ -82,19 +82,22 @@ VEC_INLINE vec vec32_rol(vec x, int n)
   return _mm256_or_si256(_mm256_slli_epi32(x, n), _mm256_srli_epi32(x, 32 - n));
 }
 
+/* Two halves of a vector from two places. */
+VEC_INLINE vec vec_load_halves(const uint8_t *low, const uint8_t *high)
+{
+  return _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)low)),
+                                 _mm_loadu_si128((const __m128i *)high), 1);
+}
+
 /* The 16 words of 64 bits at each of four places, lane by lane. */
 VEC_INLINE void vec64_gather_block(vec m[16], const uint8_t *const at[LANES64])
 {
-  EACH (part, 0, 4) {
-    vec a = vec_load(at[0] + 32 * part), b = vec_load(at[1] + 32 * part);
-    vec c = vec_load(at[2] + 32 * part), d = vec_load(at[3] + 32 * part);
-    vec ab0 = _mm256_unpacklo_epi64(a, b), ab1 = _mm256_unpackhi_epi64(a, b);
-    vec cd0 = _mm256_unpacklo_epi64(c, d), cd1 = _mm256_unpackhi_epi64(c, d);
+  EACH (part, 0, 8) {
+    vec ac = vec_load_halves(at[0] + 16 * part, at[2] + 16 * part);
+    vec bd = vec_load_halves(at[1] + 16 * part, at[3] + 16 * part);
 
-    m[4 * part] = _mm256_permute2x128_si256(ab0, cd0, 0x20);
-    m[4 * part + 1] = _mm256_permute2x128_si256(ab1, cd1, 0x20);
-    m[4 * part + 2] = _mm256_permute2x128_si256(ab0, cd0, 0x31);
-    m[4 * part + 3] = _mm256_permute2x128_si256(ab1, cd1, 0x31);
+    m[2 * part] = _mm256_unpacklo_epi64(ac, bd);
+    m[2 * part + 1] = _mm256_unpackhi_epi64(ac, bd);
   }
 }
 
