@@ -333,33 +333,35 @@ static void chacha(uint8_t out[BLOCKS * CHACHA_BLOCK], vec key[WIDE][8], const u
     chacha_narrow(out, key, counter);
 }
 
+/* What a key stream goes through on its way; wiped by whoever owns it. */
+struct stream {
+  uint8_t bytes[BLOCKS * CHACHA_BLOCK];
+  vec key[WIDE][8];
+};
+
 /* data ^= STREAM(key, len) */
-static void chacha_xor(uint8_t *data, size_t len, const uint8_t key[static 32])
+static void chacha_xor(uint8_t *data, size_t len, const uint8_t key[static 32], struct stream *s)
 {
-  uint8_t stream[BLOCKS * CHACHA_BLOCK];
   uint32_t counter[BLOCKS];
-  vec words[WIDE][8];
 
   EACH (i, 0, 8) {
     uint32_t w;
 
     memcpy(&w, key + 4 * i, sizeof w);
     EACH (g, 0, WIDE)
-      words[g][i] = vec32_all(w);
+      s->key[g][i] = vec32_all(w);
   }
-  for (size_t done = 0; done < len; done += sizeof stream) {
-    size_t part = at_most(len - done, sizeof stream), i = 0;
+  for (size_t done = 0; done < len; done += sizeof s->bytes) {
+    size_t part = at_most(len - done, sizeof s->bytes), i = 0;
 
     for (uint32_t l = 0; l < BLOCKS; l++)
       counter[l] = (uint32_t)(done / CHACHA_BLOCK) + l;
-    chacha(stream, words, counter, (part + CHACHA_BLOCK - 1) / CHACHA_BLOCK);
+    chacha(s->bytes, s->key, counter, (part + CHACHA_BLOCK - 1) / CHACHA_BLOCK);
     for (; i + sizeof(vec) <= part; i += sizeof(vec))
-      vec_store(data + done + i, vec_xor(vec_load(data + done + i), vec_load(stream + i)));
+      vec_store(data + done + i, vec_xor(vec_load(data + done + i), vec_load(s->bytes + i)));
     for (; i < part; i++)
-      data[done + i] ^= stream[i];
+      data[done + i] ^= s->bytes[i];
   }
-  sodium_memzero(stream, sizeof stream);
-  sodium_memzero(words, sizeof words);
 }
 
 #define STREAM_BLOCKS ((TM_STREAM_LEN + CHACHA_BLOCK - 1) / CHACHA_BLOCK)
@@ -368,9 +370,8 @@ static void chacha_xor(uint8_t *data, size_t len, const uint8_t key[static 32])
 __attribute__((noinline)) static void stream_all(uint8_t *const out[], const uint8_t *const key[], size_t n)
 {
   size_t blocks = n * STREAM_BLOCKS;
-  uint8_t stream[BLOCKS * CHACHA_BLOCK];
   uint32_t counter[BLOCKS], words[8][BLOCKS];
-  vec k[WIDE][8];
+  struct stream s;
 
   for (size_t at = 0; at < blocks; at += BLOCKS) {
     size_t m = at_most(blocks - at, BLOCKS);
@@ -384,17 +385,16 @@ __attribute__((noinline)) static void stream_all(uint8_t *const out[], const uin
     }
     EACH (g, 0, WIDE)
       EACH (i, 0, 8)
-        k[g][i] = vec_load(words[i] + g * LANES32);
-    chacha(stream, k, counter, m);
+        s.key[g][i] = vec_load(words[i] + g * LANES32);
+    chacha(s.bytes, s.key, counter, m);
     for (size_t l = 0; l < m; l++) {
       size_t from = (at + l) % STREAM_BLOCKS * CHACHA_BLOCK;
 
-      memcpy(out[(at + l) / STREAM_BLOCKS] + from, stream + l * CHACHA_BLOCK, at_most(TM_STREAM_LEN - from, CHACHA_BLOCK));
+      memcpy(out[(at + l) / STREAM_BLOCKS] + from, s.bytes + l * CHACHA_BLOCK, at_most(TM_STREAM_LEN - from, CHACHA_BLOCK));
     }
   }
-  sodium_memzero(stream, sizeof stream);
+  sodium_memzero(&s, sizeof s);
   sodium_memzero(words, sizeof words);
-  sodium_memzero(k, sizeof k);
 }
 
 /* ---- LIONESS ---- */
@@ -407,13 +407,15 @@ __attribute__((noinline)) static void stream_all(uint8_t *const out[], const uin
 /* R ^= STREAM(L ^ key, len R) in each block. */
 static void rounds_stream(uint8_t *const block[], const uint8_t *const key[], size_t offset, size_t len, size_t n)
 {
+  struct stream s;
   uint8_t k[32];
 
   for (size_t i = 0; i < n; i++) {
     for (size_t b = 0; b < sizeof k; b++)
       k[b] = block[i][b] ^ key[i][offset + b];
-    chacha_xor(block[i] + 32, len - 32, k);
+    chacha_xor(block[i] + 32, len - 32, k, &s);
   }
+  sodium_memzero(&s, sizeof s);
   sodium_memzero(k, sizeof k);
 }
 
