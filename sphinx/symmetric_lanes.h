@@ -289,10 +289,10 @@ VEC_INLINE void chacha_end(uint8_t *out, vec x[16], const vec key[8], const uint
   chacha_begin(start, key, counter);
   EACH (i, 0, 16)
     x[i] = vec32_add(x[i], start[i]);
-  vec32_scatter_blocks(out, x);
+  vec32_xor_blocks(out, x);
 }
 
-/* groups * LANES32 blocks to out, from key words and counters by lane. */
+/* XORs groups * LANES32 blocks into out, from key words and counters by lane. */
 VEC_INLINE void chacha_lanes(uint8_t *out, vec key[][8], const uint32_t counter[], int groups)
 {
   vec x[WIDE][16];
@@ -324,7 +324,7 @@ __attribute__((noinline)) static void chacha_narrow(uint8_t *out, vec key[WIDE][
   chacha_lanes(out, key, counter, 1);
 }
 
-/* At least n <= BLOCKS blocks. */
+/* At least n <= BLOCKS blocks, XORed into out. */
 static void chacha(uint8_t out[BLOCKS * CHACHA_BLOCK], vec key[WIDE][8], const uint32_t counter[BLOCKS], size_t n)
 {
   if (n > LANES32)
@@ -333,7 +333,7 @@ static void chacha(uint8_t out[BLOCKS * CHACHA_BLOCK], vec key[WIDE][8], const u
     chacha_narrow(out, key, counter);
 }
 
-/* What a key stream goes through on its way; wiped by whoever owns it. */
+/* The end of what a stream is XORed to, as whole blocks, and the words of its key; wiped by whoever owns it. */
 struct stream {
   uint8_t bytes[BLOCKS * CHACHA_BLOCK];
   vec key[WIDE][8];
@@ -352,15 +352,16 @@ static void chacha_xor(uint8_t *data, size_t len, const uint8_t key[static 32], 
       s->key[g][i] = vec32_all(w);
   }
   for (size_t done = 0; done < len; done += sizeof s->bytes) {
-    size_t part = at_most(len - done, sizeof s->bytes), i = 0;
+    size_t part = at_most(len - done, sizeof s->bytes);
+    uint8_t *at = data + done;
 
     for (uint32_t l = 0; l < BLOCKS; l++)
       counter[l] = (uint32_t)(done / CHACHA_BLOCK) + l;
-    chacha(s->bytes, s->key, counter, (part + CHACHA_BLOCK - 1) / CHACHA_BLOCK);
-    for (; i + sizeof(vec) <= part; i += sizeof(vec))
-      vec_store(data + done + i, vec_xor(vec_load(data + done + i), vec_load(s->bytes + i)));
-    for (; i < part; i++)
-      data[done + i] ^= s->bytes[i];
+    if (part < sizeof s->bytes)
+      at = memcpy(s->bytes, at, part);
+    chacha(at, s->key, counter, (part + CHACHA_BLOCK - 1) / CHACHA_BLOCK);
+    if (part < sizeof s->bytes)
+      memcpy(data + done, at, part);
   }
 }
 
@@ -386,6 +387,7 @@ __attribute__((noinline)) static void stream_all(uint8_t *const out[], const uin
     EACH (g, 0, WIDE)
       EACH (i, 0, 8)
         s.key[g][i] = vec_load(words[i] + g * LANES32);
+    memset(s.bytes, 0, sizeof s.bytes);
     chacha(s.bytes, s.key, counter, m);
     for (size_t l = 0; l < m; l++) {
       size_t from = (at + l) % STREAM_BLOCKS * CHACHA_BLOCK;
@@ -407,7 +409,7 @@ __attribute__((noinline)) static void stream_all(uint8_t *const out[], const uin
 /* R ^= STREAM(L ^ key, len R) in each block. */
 static void rounds_stream(uint8_t *const block[], const uint8_t *const key[], size_t offset, size_t len, size_t n)
 {
-  struct stream s;
+  struct stream s = {0};
   uint8_t k[32];
 
   for (size_t i = 0; i < n; i++) {

@@ -101,8 +101,10 @@ VEC_INLINE void vec64_gather_block(vec m[16], const uint8_t *const at[LANES64])
   }
 }
 
-/* x[w] holds word w of 8 blocks, a block in each lane; block b's 64 bytes go to out + 64 b. */
-VEC_INLINE void vec32_scatter_blocks(uint8_t *out, const vec x[16])
+VEC_INLINE void vec_xor_into(uint8_t *out, vec x) { vec_store(out, vec_xor(vec_load(out), x)); }
+
+/* x[w] holds word w of 8 blocks, a block in each lane; block b's 64 bytes are XORed into those at out + 64 b. */
+VEC_INLINE void vec32_xor_blocks(uint8_t *out, const vec x[16])
 {
   vec t[16];
 
@@ -118,8 +120,8 @@ VEC_INLINE void vec32_scatter_blocks(uint8_t *out, const vec x[16])
   }
   EACH (k, 0, 4)
     EACH (half, 0, 2) {
-      vec_store(out + 64 * k + 32 * half, _mm256_permute2x128_si256(t[8 * half + k], t[8 * half + 4 + k], 0x20));
-      vec_store(out + 64 * (4 + k) + 32 * half, _mm256_permute2x128_si256(t[8 * half + k], t[8 * half + 4 + k], 0x31));
+      vec_xor_into(out + 64 * k + 32 * half, _mm256_permute2x128_si256(t[8 * half + k], t[8 * half + 4 + k], 0x20));
+      vec_xor_into(out + 64 * (4 + k) + 32 * half, _mm256_permute2x128_si256(t[8 * half + k], t[8 * half + 4 + k], 0x31));
     }
 }
 

@@ -87,8 +87,10 @@ VEC_INLINE void vec64_gather_block(vec m[16], const uint8_t *const at[LANES64])
   }
 }
 
-/* x[w] holds word w of 16 blocks, a block in each lane; block b's 64 bytes go to out + 64 b. */
-VEC_INLINE void vec32_scatter_blocks(uint8_t *out, const vec x[16])
+VEC_INLINE void vec_xor_into(uint8_t *out, vec x) { vec_store(out, vec_xor(vec_load(out), x)); }
+
+/* x[w] holds word w of 16 blocks, a block in each lane; block b's 64 bytes are XORed into those at out + 64 b. */
+VEC_INLINE void vec32_xor_blocks(uint8_t *out, const vec x[16])
 {
   vec t[16], u[16];
 
@@ -107,10 +109,10 @@ VEC_INLINE void vec32_scatter_blocks(uint8_t *out, const vec x[16])
     u[4 + k] = _mm512_shuffle_i32x4(t[8 + k], t[12 + k], 0x44);
     u[8 + k] = _mm512_shuffle_i32x4(t[k], t[4 + k], 0xee);
     u[12 + k] = _mm512_shuffle_i32x4(t[8 + k], t[12 + k], 0xee);
-    vec_store(out + 64 * k, _mm512_shuffle_i32x4(u[k], u[4 + k], 0x88));
-    vec_store(out + 64 * (4 + k), _mm512_shuffle_i32x4(u[k], u[4 + k], 0xdd));
-    vec_store(out + 64 * (8 + k), _mm512_shuffle_i32x4(u[8 + k], u[12 + k], 0x88));
-    vec_store(out + 64 * (12 + k), _mm512_shuffle_i32x4(u[8 + k], u[12 + k], 0xdd));
+    vec_xor_into(out + 64 * k, _mm512_shuffle_i32x4(u[k], u[4 + k], 0x88));
+    vec_xor_into(out + 64 * (4 + k), _mm512_shuffle_i32x4(u[k], u[4 + k], 0xdd));
+    vec_xor_into(out + 64 * (8 + k), _mm512_shuffle_i32x4(u[8 + k], u[12 + k], 0x88));
+    vec_xor_into(out + 64 * (12 + k), _mm512_shuffle_i32x4(u[8 + k], u[12 + k], 0xdd));
   }
 }
 
