@@ -153,6 +153,18 @@ VEC_INLINE void blake2b_store(uint8_t *const out[], const vec h[8], size_t n, si
   sodium_memzero(digest, sizeof digest);
 }
 
+/* A block with zeros behind what there is for it; len is a multiple of 16 wherever it is short of time. */
+VEC_INLINE const uint8_t *fill_block(uint8_t block[BLAKE2B_BLOCK], const uint8_t *from, size_t len)
+{
+  size_t i = 0;
+
+  for (; i + 16 <= len; i += 16)
+    _mm_storeu_si128((__m128i *)(block + i), _mm_loadu_si128((const __m128i *)(from + i)));
+  memset(block + i, 0, BLAKE2B_BLOCK - i);
+  memcpy(block + i, from + i, len - i);
+  return block;
+}
+
 /* Up to groups * LANES64 hashes; salt: its first byte, for every lane. */
 VEC_INLINE void blake2b_lanes(uint8_t *const out[], const uint8_t *const key[], const uint8_t *const in[],
                               const uint64_t salt[], size_t n, const struct hash_job *job, int groups)
@@ -164,11 +176,8 @@ VEC_INLINE void blake2b_lanes(uint8_t *const out[], const uint8_t *const key[], 
 
   GROUPS(blake2b_start(h[g], job, salt + g * LANES64));
   if (job->key_len > 0) {
-    for (size_t l = 0; l < lanes; l++) {
-      memset(block[l], 0, sizeof block[l]);
-      memcpy(block[l], key[l < n ? l : n - 1], job->key_len);
-      at[l] = block[l];
-    }
+    for (size_t l = 0; l < lanes; l++)
+      at[l] = fill_block(block[l], key[l < n ? l : n - 1], job->key_len);
     counted = BLAKE2B_BLOCK;
     blake2b_compress(h, at, counted, false, groups);
   }
@@ -178,11 +187,8 @@ VEC_INLINE void blake2b_lanes(uint8_t *const out[], const uint8_t *const key[], 
     counted += BLAKE2B_BLOCK;
     blake2b_compress(h, at, counted, false, groups);
   }
-  for (size_t l = 0; l < lanes; l++) {
-    memset(block[l], 0, sizeof block[l]);
-    memcpy(block[l], in[l < n ? l : n - 1] + done, job->in_len - done);
-    at[l] = block[l];
-  }
+  for (size_t l = 0; l < lanes; l++)
+    at[l] = fill_block(block[l], in[l < n ? l : n - 1] + done, job->in_len - done);
   blake2b_compress(h, at, counted + job->in_len - done, true, groups);
   GROUPS(blake2b_store(out + g * LANES64, h[g], n - at_most(n, (size_t)g * LANES64), job->out_len));
   sodium_memzero(block, sizeof block);
