@@ -176,6 +176,24 @@ static bool run_unwrap(struct bench *b, size_t batch, double *header, double *bo
   return good == 2 * POOL;
 }
 
+/* A pool of forgeries, of which each is to be refused for its MAC; false if one was not. */
+static bool run_forged(struct bench *b, size_t batch, double *ns)
+{
+  size_t refused = 0;
+  double start;
+
+  memcpy(b->packets, b->pristine, POOL * b->len);
+  for (size_t i = 0; i < POOL; i++)
+    b->at[i][TM_SPHINX_HEADER_LEN - 1] ^= 1;
+  start = tm_bench_now_ns();
+  for (size_t i = 0; i < POOL; i += batch)
+    (void)!tm_sphinx_unwrap_headers(b->ctx, b->key[0], b->at + i, b->lens + i, b->hop + i, least(batch, POOL - i));
+  *ns = (tm_bench_now_ns() - start) / POOL;
+  for (size_t i = 0; i < POOL; i++)
+    refused += b->hop[i].verdict == TM_SPHINX_E_MAC;
+  return refused == POOL;
+}
+
 /* At least so many packets in one run, in batches of that size. */
 static bool run_create(struct bench *b, size_t batch, double *ns)
 {
@@ -209,15 +227,17 @@ static bool run_once(struct bench *b, double *samples, double *scalarmult, doubl
   scalarmult[run] = run_scalarmult(b);
   point_check[run] = run_point_check(b);
   for (size_t i = 0; i < o->batches; i++) {
-    double header, body, created;
+    double header, body, forged, created;
 
     *sample(samples, o, i, TM_BENCH_X25519, run) = run_x25519(b, o->batch[i]);
     *sample(samples, o, i, TM_BENCH_LIONESS, run) = run_lioness(b, o->batch[i]);
-    if (!run_unwrap(b, o->batch[i], &header, &body) || !run_create(b, o->batch[i], &created))
+    if (!run_unwrap(b, o->batch[i], &header, &body) || !run_forged(b, o->batch[i], &forged) ||
+        !run_create(b, o->batch[i], &created))
       return false;
     *sample(samples, o, i, TM_BENCH_HEADER, run) = header;
     *sample(samples, o, i, TM_BENCH_BODY, run) = body;
     *sample(samples, o, i, TM_BENCH_UNWRAP, run) = header + body;
+    *sample(samples, o, i, TM_BENCH_FORGED, run) = forged;
     *sample(samples, o, i, TM_BENCH_CREATE, run) = created;
   }
   return true;

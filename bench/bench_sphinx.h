@@ -20,6 +20,7 @@ enum tm_bench_step {
   TM_BENCH_HEADER,  /* the header step */
   TM_BENCH_BODY,    /* the body step */
   TM_BENCH_UNWRAP,  /* both, one after the other */
+  TM_BENCH_FORGED,  /* a packet whose MAC is wrong, in a batch of such */
   TM_BENCH_CREATE,  /* a whole packet, made in a batch */
   TM_BENCH_STEPS
 };

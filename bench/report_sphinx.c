@@ -17,7 +17,8 @@ static const struct {
 } steps[TM_BENCH_STEPS] = {
   [TM_BENCH_X25519] = {"x25519", "x25519_ns"}, [TM_BENCH_LIONESS] = {"lioness", "lioness_ns"},
   [TM_BENCH_HEADER] = {"header", "header_ns"}, [TM_BENCH_BODY] = {"body", "body_ns"},
-  [TM_BENCH_UNWRAP] = {"unwrap", "unwrap_ns"}, [TM_BENCH_CREATE] = {"create", "create_ns"},
+  [TM_BENCH_UNWRAP] = {"unwrap", "unwrap_ns"}, [TM_BENCH_FORGED] = {"forged", "forged_ns"},
+  [TM_BENCH_CREATE] = {"create", "create_ns"},
 };
 
 /* One line for each back-end and batch size, all figures divided by unit. */

@@ -170,6 +170,7 @@ static void check_backend(const struct tm_sphinx_backend *b)
   b->curve->x25519(outs, key_at, points, ok, 2);
   TM_CT_PUBLIC(ok, sizeof ok);
   require(ok[0] == 1 && ok[1] == 0, "wrong X25519");
+  b->curve->x25519_base(outs, key_at, 2);
   b->symmetric->kdf(outs, ins, 0, TM_KDF_COUNT, 2);
   b->symmetric->mac(outs, key_at, (const uint8_t *const[2]){in, in}, 2);
   b->symmetric->stream(outs, key_at, 2);

@@ -12,7 +12,7 @@ TESTS += $(sphinx_unit_tests)
 SPHINX_TEST_LIBS = libsphinx.la $(SODIUM_LIBS) $(CMOCKA_LIBS)
 sphinx_net = tests/unit/sphinx_net.h tests/unit/sphinx_net.c
 
-test_vectors_SOURCES = tests/unit/test_vectors.c
+test_vectors_SOURCES = tests/unit/test_vectors.c $(sphinx_net)
 test_vectors_CFLAGS = $(UNIT_CFLAGS) $(JANSSON_CFLAGS)
 test_vectors_LDADD = $(SPHINX_TEST_LIBS) $(JANSSON_LIBS)
 
@@ -24,7 +24,7 @@ test_sphinx_batch_SOURCES = tests/unit/test_sphinx_batch.c $(sphinx_net)
 test_sphinx_batch_CFLAGS = $(UNIT_CFLAGS)
 test_sphinx_batch_LDADD = $(SPHINX_TEST_LIBS)
 
-test_sphinx_lanes_SOURCES = tests/unit/test_sphinx_lanes.c
+test_sphinx_lanes_SOURCES = tests/unit/test_sphinx_lanes.c $(sphinx_net)
 test_sphinx_lanes_CFLAGS = $(UNIT_CFLAGS)
 test_sphinx_lanes_LDADD = $(SPHINX_TEST_LIBS)
 

@@ -45,8 +45,11 @@ void net_keys(struct net *n, size_t i, const uint8_t *packet, uint8_t keys[stati
 /* Changes the routing block of a packet for relay i by xor with 53 bytes, and makes its MAC good again. */
 void net_forge(struct net *n, size_t i, uint8_t *packet, const uint8_t *difference);
 
-/* Runs a group of tests once for each back-end that this CPU has, as net_backend; how many groups failed. */
+/* Runs a group of tests once for each back-end, as net_backend; those that this CPU lacks are skipped. How many groups failed. */
 int net_run_backends(int (*run)(void));
+
+/* A test for each back-end that cannot run: it is skipped, by a name that says why, unless that cannot be. 0, or it failed. */
+int net_skip_backend(const char *name);
 
 /* Is everything a context uses as scratch zero? */
 int net_scratch_is_zero(const tm_sphinx *ctx);

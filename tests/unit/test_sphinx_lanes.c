@@ -17,6 +17,8 @@
 
 #include "sphinx/backend.h"
 
+#include "tests/unit/sphinx_net.h"
+
 #define N TM_SPHINX_BATCH_MAX
 #define BLOCK_MAX 2080
 #define GUARD 0xa5
@@ -425,19 +427,6 @@ static int run(void)
   return cmocka_run_group_tests_name(vector->name, tests, NULL, NULL);
 }
 
-static void no_such_cpu(void **state)
-{
-  (void)state;
-  skip();
-}
-
-static int run_skipped(const char *name)
-{
-  const struct CMUnitTest tests[] = {{name, no_such_cpu, NULL, NULL, NULL}};
-
-  return cmocka_run_group_tests_name("cpu", tests, NULL, NULL);
-}
-
 int main(void)
 {
   int failed = 0;
@@ -446,13 +435,10 @@ int main(void)
     return 1;
   portable = tm_backend_choose("portable");
   for (const char *const *name = tm_sphinx_backends(); *name != NULL; name++) {
-    char skipped[32];
-
     if (strcmp(*name, portable->name) == 0)
       continue;
     vector = tm_backend_choose(*name);
-    snprintf(skipped, sizeof skipped, "cpu_without_%s", *name);
-    failed |= vector != NULL ? run() : run_skipped(skipped);
+    failed |= vector != NULL ? run() : net_skip_backend(*name);
   }
   return failed;
 }
