@@ -18,9 +18,11 @@
 #define T_MAX 10.0  /* beyond it a difference is sure; dudect's own bounds */
 #define T_WARN 4.5  /* below it there is no sign of one */
 
-enum class { RANDOM, ZERO, SAME, LOW_ORDER, CLASSES };
+/* Of inputs; the last ones are for multiples of the base point, which have no other point. */
+enum class { RANDOM, ZERO, SAME, LOW_ORDER, BASE_ZERO, BASE_SAME, CLASSES };
 
-static const char *const class_names[CLASSES] = {"random", "scalar zero", "always the same", "point of low order"};
+static const char *const class_names[CLASSES] = {
+  "random", "scalar zero", "always the same", "point of low order", "base, scalar zero", "base, always the same"};
 
 struct timing_options {
   const char *backend;
@@ -38,9 +40,9 @@ static void choose(struct inputs *in, enum class which)
   randombytes_buf(in->scalar, sizeof in->scalar);
   randombytes_buf(in->point, sizeof in->point);
   for (size_t l = 0; l < LANES; l++) {
-    if (which == ZERO)
+    if (which == ZERO || which == BASE_ZERO)
       memset(in->scalar[l], 0, 32);
-    if (which == SAME)
+    if (which == SAME || which == BASE_SAME)
       memset(in->scalar[l], 0x55, 32);
     if (which == SAME || which == LOW_ORDER)
       memset(in->point[l], 0, 32);
@@ -57,7 +59,7 @@ static void leak(const struct inputs *in, uint8_t *sink)
       *sink ^= (uint8_t)i;
 }
 
-static double time_one(const struct tm_sphinx_backend *b, struct inputs *in, bool planted)
+static double time_one(const struct tm_sphinx_backend *b, struct inputs *in, bool base, bool planted)
 {
   uint8_t *out[LANES], sink = 0;
   const uint8_t *scalar[LANES], *point[LANES];
@@ -69,7 +71,10 @@ static double time_one(const struct tm_sphinx_backend *b, struct inputs *in, boo
     point[l] = in->point[l];
   }
   start = tm_bench_now_ns();
-  b->curve->x25519(out, scalar, point, in->ok, LANES);
+  if (base)
+    b->curve->x25519_base(out, scalar, LANES);
+  else
+    b->curve->x25519(out, scalar, point, in->ok, LANES);
   if (planted)
     leak(in, &sink);
   return tm_bench_now_ns() - start;
@@ -110,7 +115,7 @@ static double welch(const struct tm_sphinx_backend *b, const struct timing_optio
     size_t c = randombytes_uniform(2);
 
     choose(&in, c == 0 ? RANDOM : other);
-    x[c][n[c]++] = time_one(b, &in, o->planted);
+    x[c][n[c]++] = time_one(b, &in, other >= BASE_ZERO, o->planted);
   }
   for (size_t c = 0; c < 2; c++)
     for (size_t i = 0; i < n[c]; i++)
@@ -131,7 +136,7 @@ static int report(const struct tm_sphinx_backend *b, const struct timing_options
     double t = welch(b, o, c);
     const char *verdict = isnan(t) ? "no memory" : fabs(t) > T_MAX ? "a difference" : fabs(t) > T_WARN ? "not sure" : "none seen";
 
-    printf("%-12s random against %-20s t = %7.2f   %s\n", b->name, class_names[c], t, verdict);
+    printf("%-12s random against %-22s t = %7.2f   %s\n", b->name, class_names[c], t, verdict);
     found |= isnan(t) || fabs(t) > T_MAX;
   }
   return found;
