@@ -334,21 +334,6 @@ static void parse_batches(struct tm_bench_sphinx_options *o, const char *arg, co
   }
 }
 
-static const char *parse_backend(const char *arg, const struct argp_state *state)
-{
-  char all[256] = "";
-
-  for (const char *const *name = tm_sphinx_backends(); *name != NULL; name++) {
-    size_t at = strlen(all);
-
-    if (strcmp(*name, arg) == 0)
-      return *name;
-    snprintf(all + at, sizeof all - at, " %s", *name);
-  }
-  argp_error(state, "--backend: there is no \"%s\"; there are:%s", arg, all);
-  return NULL;
-}
-
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
   struct tm_bench_sphinx_options *o = state->input;
@@ -364,7 +349,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     parse_batches(o, arg, state);
     return 0;
   case KEY_BACKEND:
-    o->backend = parse_backend(arg, state);
+    o->backend = tm_bench_backend(arg, state);
     return 0;
   case KEY_RUNS:
     o->runs = tm_command_number(state, "--runs", arg, 1, RUNS_MAX);

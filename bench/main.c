@@ -2,11 +2,13 @@
 #include "config.h"
 
 #include "base/config/command.h"
+#include "bench/bench_relay.h"
 #include "bench/bench_sphinx.h"
 #include "bench/bench_timing.h"
 
 static const struct tm_command commands[] = {
   {"sphinx", "", "Measure packets: creating, the header step, the body step, for each back-end.", tm_bench_sphinx},
+  {"relay", "", "Measure a whole relay: packets a second, CPU and latency for each, memory, loss.", tm_bench_relay},
   {"timing", "", "Look whether the time of a multiplication depends on its inputs.", tm_bench_timing},
 };
 

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "sphinx/sphinx.h"
+
 #include "bench/measure.h"
 
 double tm_bench_now_ns(void)
@@ -72,4 +74,19 @@ struct tm_bench_value tm_bench_reduce(double samples[], size_t n)
   qsort(samples, n, sizeof samples[0], compare);
   return (struct tm_bench_value){
     .median = percentile(samples, n, 0.5), .low = percentile(samples, n, 0.1), .high = percentile(samples, n, 0.9)};
+}
+
+const char *tm_bench_backend(const char *arg, const struct argp_state *state)
+{
+  char all[256] = "";
+
+  for (const char *const *name = tm_sphinx_backends(); *name != NULL; name++) {
+    size_t at = strlen(all);
+
+    if (strcmp(*name, arg) == 0)
+      return *name;
+    snprintf(all + at, sizeof all - at, " %s", *name);
+  }
+  argp_error(state, "--backend: there is no \"%s\"; there are:%s", arg, all);
+  return NULL;
 }

@@ -5,6 +5,7 @@
 #ifndef TM_BENCH_MEASURE_H
 #define TM_BENCH_MEASURE_H
 
+#include <argp.h>
 #include <stddef.h>
 
 #define TM_BENCH_CPU_NAME_LEN 96
@@ -28,5 +29,8 @@ struct tm_bench_value {
 
 /* Sorts samples[0..n), n > 0. */
 struct tm_bench_value tm_bench_reduce(double samples[], size_t n);
+
+/* The argument of --backend: the name of one that is built in, or argp_error. */
+const char *tm_bench_backend(const char *arg, const struct argp_state *state);
 
 #endif

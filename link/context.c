@@ -83,6 +83,8 @@ int tm_link_context_new(struct tm_link_context **out, const struct tm_link_confi
   return TM_OK;
 }
 
+struct tm_link_io tm_link_context_io(const struct tm_link_context *ctx) { return ctx->io; }
+
 void tm_link_context_free(struct tm_link_context *ctx)
 {
   struct tm_link *link;

@@ -121,6 +121,7 @@ struct tm_link_context {
   bool closing;
   uint32_t accepted;
   struct tm_link_tally over_limit, accept_failed;
+  struct tm_link_io io;
 
   /* Shared by all links, as one is read or written at a time. */
   struct tm_link *reading;    /* whose bytes are in in */

@@ -93,6 +93,7 @@ static long send_some(struct tm_link *link, const uint8_t *data, size_t len)
     ssize_t n = send(link->fd, data + at, len - at, MSG_NOSIGNAL);
     if (n >= 0) {
       at += (size_t)n;
+      link->ctx->io.writes++;
       break; /* a short write means that the kernel is full: no need to ask again */
     }
     if (errno == EINTR)
@@ -166,6 +167,7 @@ static int seal_batch(struct tm_link *link)
     TAILQ_REMOVE(&link->queue, chunk, entry);
     link->queue_cells -= chunk->n;
     link->flight_cells += chunk->n;
+    ctx->io.cells_out += chunk->n;
     chunk_done(ctx, chunk);
   }
   ctx->collecting = NULL;
@@ -340,6 +342,7 @@ static int deliver(struct tm_link *link, uint8_t *cells, size_t n)
       memcpy(cells + kept * TM_CELL_LEN, cell, TM_CELL_LEN);
     kept++;
   }
+  link->ctx->io.cells_in += n;
   if (n > 0)
     link->got_ms = tm_link_now(link->ctx);
   if (kept > 0 && link->events.cells != NULL)
@@ -434,6 +437,7 @@ void tm_link_on_readable(evutil_socket_t fd, short what, void *arg)
   if (link->state == TM_LINK_HANDSHAKE)
     want = TM_LINK_HANDSHAKE_MAX - link->handshake_bytes;
   n = recv(fd, link->ctx->in, want, 0);
+  link->ctx->io.reads += n > 0;
   if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
     return;
   if (link->state == TM_LINK_FLUSH || link->state == TM_LINK_LINGER)

@@ -56,6 +56,13 @@ int tm_link_context_new(struct tm_link_context **out, const struct tm_link_confi
  */
 void tm_link_context_free(struct tm_link_context *ctx);
 
+/* What passed through the system, of all links of a context together. */
+struct tm_link_io {
+  uint64_t reads, writes;       /* system calls that moved bytes */
+  uint64_t cells_in, cells_out; /* padding and all */
+};
+struct tm_link_io tm_link_context_io(const struct tm_link_context *ctx);
+
 struct tm_link_events {
   /*
    * During the handshake: may a peer with that identity (32 bytes; NULL: anonymous, only on accept) have a link? NULL

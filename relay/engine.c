@@ -65,6 +65,11 @@ static void write_counters(struct tm_engine *e)
   e->counters_failed = err != TM_OK;
 }
 
+struct tm_link_io tm_engine_io(const struct tm_engine *engine)
+{
+  return engine->net != NULL ? tm_network_io(engine->net) : (struct tm_link_io){.reads = 0};
+}
+
 struct event_base *tm_engine_base(struct tm_engine *engine) { return engine->base; }
 struct tm_replay *tm_engine_replay(struct tm_engine *engine) { return engine->replay; }
 

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/rng.h"
+#include "link/link.h"
 #include "relay/counters.h"
 #include "relay/options.h"
 #include "relay/replay.h"
@@ -43,6 +44,8 @@ void tm_engine_stop(struct tm_engine *engine);
 int tm_engine_reload(struct tm_engine *engine) TM_MUST_CHECK;
 
 struct tm_snapshot tm_engine_snapshot(struct tm_engine *engine);
+/* While it runs; zeros afterwards. */
+struct tm_link_io tm_engine_io(const struct tm_engine *engine);
 struct event_base *tm_engine_base(struct tm_engine *engine);
 struct tm_replay *tm_engine_replay(struct tm_engine *engine); /* for tests */
 

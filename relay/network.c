@@ -426,6 +426,7 @@ int tm_network_send(struct tm_network *net, const uint8_t identity[static 32], c
   return tm_link_send(link, cell);
 }
 
+struct tm_link_io tm_network_io(const struct tm_network *net) { return tm_link_context_io(net->links); }
 size_t tm_network_relay_links(const struct tm_network *net) { return net->n_up; }
 
 size_t tm_network_queued(const struct tm_network *net)
