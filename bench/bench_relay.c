@@ -17,10 +17,10 @@
 #include "bench/bench_relay.h"
 
 #define SEARCH_SECONDS 4.0
-#define SEARCH_PACKETS 300000
+#define SEARCH_PACKETS 500000
 #define SEARCH_WINDOW 3072   /* what a relay with one worker can hold by its defaults, and more than its batches need */
 #define SEARCH_DELAY_MS 10
-#define FIXED_PACKETS_MAX 800000
+#define FIXED_PACKETS_MAX 1000000
 #define WARM_S 0.5
 #define LIVE_WARM_S 3.0
 #define SAY_EVERY 10

@@ -39,6 +39,7 @@ struct tm_bench_world_options {
   uint32_t mean_delay_ms;
   uint32_t workers;     /* 0: the relay decides */
   uint32_t max_clients; /* entry only */
+  const char *extra;    /* more lines of configuration; NULL: none */
 };
 
 /* Makes directory and keys, and picks a port for the relay that is free now. Errors: TM_E_IO, TM_E_NOMEM. */

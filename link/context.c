@@ -51,6 +51,28 @@ void tm_link_tally_add(struct tm_link_context *ctx, struct tm_link_tally *tally)
   tally->logged_ms = now;
 }
 
+static bool fill_pool(struct tm_link_context *ctx)
+{
+  while (ctx->pool_n < TM_LINK_POOL_CHUNKS && ctx->pool_n * TM_LINK_CHUNK_CELLS < ctx->config.spare_cells) {
+    struct tm_link_chunk *chunk = malloc(sizeof *chunk);
+    if (chunk == NULL)
+      return false;
+    TAILQ_INSERT_HEAD(&ctx->pool, chunk, entry);
+    ctx->pool_n++;
+  }
+  return true;
+}
+
+static void empty_pool(struct tm_link_context *ctx)
+{
+  struct tm_link_chunk *chunk;
+
+  while ((chunk = TAILQ_FIRST(&ctx->pool)) != NULL) {
+    TAILQ_REMOVE(&ctx->pool, chunk, entry);
+    free(chunk);
+  }
+}
+
 int tm_link_context_new(struct tm_link_context **out, const struct tm_link_config *config)
 {
   struct tm_link_context *ctx = calloc(1, sizeof *ctx);
@@ -66,15 +88,19 @@ int tm_link_context_new(struct tm_link_context **out, const struct tm_link_confi
   TAILQ_INIT(&ctx->links);
   TAILQ_INIT(&ctx->dirty);
   TAILQ_INIT(&ctx->dead);
+  TAILQ_INIT(&ctx->unread);
   LIST_INIT(&ctx->listeners);
   LIST_INIT(&ctx->dialers);
   TAILQ_INIT(&ctx->pool);
   r = tm_tls_new(&ctx->tls, config->identity_seed);
   if (r == TM_OK) {
     ctx->turn = event_new(config->base, -1, 0, on_turn, ctx);
-    r = ctx->turn != NULL ? TM_OK : TM_E_NOMEM;
+    r = ctx->turn != NULL && fill_pool(ctx) ? TM_OK : TM_E_NOMEM;
   }
   if (r != TM_OK) {
+    empty_pool(ctx);
+    if (ctx->turn != NULL)
+      event_free(ctx->turn);
     tm_tls_free(ctx->tls);
     free(ctx);
     return r;
@@ -83,12 +109,20 @@ int tm_link_context_new(struct tm_link_context **out, const struct tm_link_confi
   return TM_OK;
 }
 
+void tm_link_context_hold(struct tm_link_context *ctx, bool held)
+{
+  struct tm_link *link;
+
+  ctx->held = held;
+  while (!held && (link = TAILQ_FIRST(&ctx->unread)) != NULL)
+    tm_link_read_again(link);
+}
+
 struct tm_link_io tm_link_context_io(const struct tm_link_context *ctx) { return ctx->io; }
 
 void tm_link_context_free(struct tm_link_context *ctx)
 {
   struct tm_link *link;
-  struct tm_link_chunk *chunk;
 
   if (ctx == NULL)
     return;
@@ -99,10 +133,7 @@ void tm_link_context_free(struct tm_link_context *ctx)
     tm_link_bury(link);
   tm_link_dialers_free(ctx);
   tm_link_listeners_free(ctx);
-  while ((chunk = TAILQ_FIRST(&ctx->pool)) != NULL) {
-    TAILQ_REMOVE(&ctx->pool, chunk, entry);
-    free(chunk);
-  }
+  empty_pool(ctx);
   event_free(ctx->turn);
   tm_tls_free(ctx->tls);
   free(ctx);

@@ -31,7 +31,7 @@
 #define TM_LINK_BATCH_RECORDS 16     /* records in one write */
 #define TM_LINK_PLAIN_CELLS 64       /* cells in one call of `cells` */
 #define TM_LINK_CONTROL_MAX 65536    /* bytes that TLS itself may have waiting besides a batch */
-#define TM_LINK_POOL_CHUNKS 64       /* unused chunks that a context keeps */
+#define TM_LINK_POOL_CHUNKS 256      /* unused chunks that a context keeps, 3.7 MB */
 #define TM_LINK_LOG_EVERY_MS 60000   /* counted events are logged at most so often */
 
 /* One more than the records: room for a change of keys. */
@@ -61,12 +61,14 @@ TAILQ_HEAD(tm_link_chunks, tm_link_chunk);
 struct tm_link {
   TAILQ_ENTRY(tm_link) entry;       /* links or dead of the context */
   TAILQ_ENTRY(tm_link) dirty_entry; /* dirty of the context */
+  TAILQ_ENTRY(tm_link) unread_entry; /* unread of the context */
   struct tm_link_context *ctx;
   enum tm_link_state state;
   int reason;
   bool accepted;
   bool want_anonymous;
   bool dirty;
+  bool unread;    /* bytes wait in the kernel while the context is held */
   bool reported;  /* the user knows this link: `down` is due */
   bool was_full;  /* a send was refused: `writable` is due */
   bool said_goodbye;
@@ -87,7 +89,7 @@ struct tm_link {
   struct tm_link_dialer *dialer; /* NULL: not a dialler's, or the dialler is gone */
 
   size_t partial_len;
-  uint8_t partial[TM_CELL_LEN];
+  uint8_t *partial; /* NULL: nothing; our own writer never splits a cell between records */
   size_t handshake_bytes;
 
   struct tm_link_chunks queue;
@@ -116,6 +118,8 @@ struct tm_link_context {
   struct tm_tls *tls;
   struct event *turn;
   struct tm_link_list links, dirty, dead;
+  struct tm_link_list unread; /* not waited for while held */
+  bool held;
   LIST_HEAD(, tm_link_listener) listeners;
   LIST_HEAD(, tm_link_dialer) dialers;
   bool closing;
@@ -165,6 +169,7 @@ extern const struct tm_tls_owner tm_link_tls_owner;
 void tm_link_on_readable(evutil_socket_t fd, short what, void *arg);
 void tm_link_on_writable(evutil_socket_t fd, short what, void *arg);
 void tm_link_flush(struct tm_link *link);
+void tm_link_read_again(struct tm_link *link); /* off the list of the unread */
 
 /* listener.c, dialer.c: for the context's end, and for the life of a dialler's link */
 void tm_link_listeners_free(struct tm_link_context *ctx);

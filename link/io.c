@@ -355,6 +355,28 @@ static bool is_reading(const struct tm_link *link)
   return link->state == TM_LINK_WELCOME || link->state == TM_LINK_UP;
 }
 
+/* The beginning of a cell, from the link to plain and back. */
+static void take_partial(struct tm_link *link, uint8_t *plain)
+{
+  if (link->partial_len > 0)
+    memcpy(plain, link->partial, link->partial_len);
+  free(link->partial);
+  link->partial = NULL;
+  link->partial_len = 0;
+}
+
+static bool keep_partial(struct tm_link *link, const uint8_t *plain, size_t len)
+{
+  if (len == 0)
+    return true;
+  link->partial = malloc(TM_CELL_LEN);
+  if (link->partial == NULL)
+    return false;
+  memcpy(link->partial, plain, len);
+  link->partial_len = len;
+  return true;
+}
+
 /* Takes everything that TLS has, cell by cell. TM_E_NOT_YET: until there is nothing left. */
 static int drain(struct tm_link *link)
 {
@@ -363,8 +385,7 @@ static int drain(struct tm_link *link)
   size_t whole, n;
   int r, d;
 
-  memcpy(plain, link->partial, have);
-  link->partial_len = 0;
+  take_partial(link, plain);
   do {
     do {
       r = tm_tls_read(link->tls, plain + have, sizeof link->ctx->plain - have, &n);
@@ -379,9 +400,7 @@ static int drain(struct tm_link *link)
     have -= whole * TM_CELL_LEN;
     memmove(plain, plain + whole * TM_CELL_LEN, have);
   } while (r == TM_OK);
-  memcpy(link->partial, plain, have);
-  link->partial_len = have;
-  return r;
+  return keep_partial(link, plain, have) ? r : TM_E_NOMEM;
 }
 
 /* We are closing: whatever still comes is thrown away, and the peer's end is ours. */
@@ -427,6 +446,23 @@ static void process(struct tm_link *link, size_t n)
     tm_link_kill(link, r);
 }
 
+/* Only those that have something are taken off the loop, so holding costs nothing for the thousands that have not. */
+static void leave_unread(struct tm_link *link)
+{
+  link->unread = true;
+  TAILQ_INSERT_TAIL(&link->ctx->unread, link, unread_entry);
+  event_del(link->readable);
+}
+
+void tm_link_read_again(struct tm_link *link)
+{
+  link->unread = false;
+  TAILQ_REMOVE(&link->ctx->unread, link, unread_entry);
+  link->got_ms = tm_link_now(link->ctx);
+  if (event_add(link->readable, NULL) != 0)
+    tm_link_kill(link, TM_E_NOMEM);
+}
+
 void tm_link_on_readable(evutil_socket_t fd, short what, void *arg)
 {
   struct tm_link *link = arg;
@@ -434,6 +470,10 @@ void tm_link_on_readable(evutil_socket_t fd, short what, void *arg)
   ssize_t n;
 
   (void)what;
+  if (link->ctx->held && link->accepted && link->state == TM_LINK_UP) {
+    leave_unread(link);
+    return;
+  }
   if (link->state == TM_LINK_HANDSHAKE)
     want = TM_LINK_HANDSHAKE_MAX - link->handshake_bytes;
   n = recv(fd, link->ctx->in, want, 0);

@@ -26,7 +26,7 @@ static uint64_t next_due(const struct tm_link *link)
   case TM_LINK_WELCOME:
     return link->born_ms + config->handshake_ms;
   case TM_LINK_UP:
-    if (config->idle_ms != 0)
+    if (config->idle_ms != 0 && !link->unread)
       due = sooner(due, link->got_ms + config->idle_ms);
     if (config->keepalive_ms != 0)
       due = sooner(due, link->sent_ms + config->keepalive_ms);
@@ -84,7 +84,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
   (void)what;
   link->timer_ms = 0;
   if (link->state == TM_LINK_UP) {
-    bool silent = config->idle_ms != 0 && now >= link->got_ms + config->idle_ms;
+    bool silent = config->idle_ms != 0 && !link->unread && now >= link->got_ms + config->idle_ms;
     bool stuck = link->stalled && now >= link->stalled_ms + config->stall_ms;
     if (silent || stuck) {
       tm_link_kill(link, TM_E_TIMEOUT);
@@ -127,6 +127,7 @@ static void free_link(struct tm_link *link)
     event_free(link->timer);
   tm_tls_session_free(link->tls);
   free_queue(link);
+  free(link->partial);
   if (link->fd >= 0)
     close(link->fd);
   free(link);
@@ -197,6 +198,10 @@ void tm_link_kill(struct tm_link *link, int reason)
   event_del(link->readable);
   event_del(link->writable);
   event_del(link->timer);
+  if (link->unread) {
+    TAILQ_REMOVE(&ctx->unread, link, unread_entry);
+    link->unread = false;
+  }
   close(link->fd);
   link->fd = -1;
   ctx->accepted -= link->accepted;

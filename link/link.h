@@ -43,9 +43,10 @@ struct tm_link_config {
   uint32_t keepalive_ms;
   uint32_t stall_ms;            /* bytes wait and less than a cell left for so long: TM_E_TIMEOUT */
   uint32_t queue_cells;         /* cells that wait to be written, per link */
+  uint32_t spare_cells;         /* memory for so many waiting cells, of all links, is there from the start; more is asked for when needed */
   uint32_t max_links;           /* accepted and in handshake together, per context; more are closed at once */
 };
-/* 10 s, 60 s, 15 s, 30 s, 256, 10,000; base, clock, rng and identity_seed are for the caller. */
+/* 10 s, 60 s, 15 s, 30 s, 256, 0, 10,000; base, clock, rng and identity_seed are for the caller. */
 void tm_link_config_default(struct tm_link_config *config);
 
 /* Errors: TM_E_NOMEM, TM_E_IO (OpenSSL cannot make the certificate). */
@@ -62,6 +63,12 @@ struct tm_link_io {
   uint64_t cells_in, cells_out; /* padding and all */
 };
 struct tm_link_io tm_link_context_io(const struct tm_link_context *ctx);
+
+/*
+ * Backpressure: while held, nothing is read from accepted links that are up (handshakes and dialled links go on), so that the kernel, and then the
+ * peers, hold back what the user has no place for. One more batch of the calling link may still come. Silence does not count meanwhile.
+ */
+void tm_link_context_hold(struct tm_link_context *ctx, bool held);
 
 struct tm_link_events {
   /*

@@ -11,6 +11,7 @@
 #define CHUNK 64          /* items moved at a time */
 #define CHUNKS_A_TURN 64  /* then other events have their turn */
 #define TICKET_POLL_MS 1
+#define READ_CELLS 128       /* no less than one read of a link may bring */
 #define DELAY_FACTOR 20   /* times the mean: an exponential delay is longer once in 485 million draws */
 
 void tm_engine_drop(struct tm_engine *e, uint32_t index, enum tm_drop reason)
@@ -40,6 +41,26 @@ static void to_workers(struct tm_engine *e, const uint32_t *items, size_t n)
   }
   for (size_t i = 0; i < n; i++)
     tm_engine_drop(e, items[i], TM_DROP_INGRESS_FULL);
+}
+
+/*
+ * Reading stops before the workers' queues are full and goes on when half of them is free: what has no place waits in the kernel, then at the peers, and
+ * is not opened by TLS to be dropped.
+ */
+static void hold_or_read(struct tm_engine *e)
+{
+  size_t all = e->n_workers * e->config->ingress_queue;
+  size_t low = all / 8 > READ_CELLS ? all / 8 : READ_CELLS;
+  size_t room = 0;
+  bool hold;
+
+  for (size_t i = 0; i < e->n_workers; i++)
+    room += tm_worker_room(e->worker[i]);
+  hold = e->holding ? room < all / 2 : room < (low < all / 2 ? low : all / 2);
+  if (hold == e->holding)
+    return;
+  e->holding = hold;
+  tm_network_hold(e->net, hold);
 }
 
 /* Why this relay takes no packets now; TM_DROP_NONE: it does. */
@@ -92,6 +113,7 @@ static bool packets_in(struct tm_engine *e, const uint8_t *cells, size_t n, stru
     }
   }
   to_workers(e, items, have);
+  hold_or_read(e);
   return good;
 }
 
@@ -303,6 +325,7 @@ static void on_worker(evutil_socket_t fd, short what, void *arg)
     if (chunks > CHUNKS_A_TURN)
       event_active(e->worker_event[w], EV_READ, 0);
   }
+  hold_or_read(e);
   tm_engine_release(e);
 }
 

@@ -36,6 +36,7 @@ struct tm_engine {
   size_t n_workers;
   size_t turn;     /* the worker that gets packets now ... */
   size_t run;      /* ... and how many it got in a row */
+  bool holding;    /* nothing is read, as the workers have too much to do */
   struct tm_store *store; /* NULL: not a store */
   struct event *store_event;
   struct tm_entry *entry; /* NULL: not an entry */

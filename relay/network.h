@@ -68,6 +68,9 @@ bool tm_network_is_loopback(const struct tm_network *net, const uint8_t identity
 int tm_network_send(struct tm_network *net, const uint8_t identity[static 32], const uint8_t packet[static TM_SPHINX_PACKET_LEN])
   TM_MUST_CHECK;
 
+/* While held, nothing is read from those who send to us. */
+void tm_network_hold(struct tm_network *net, bool held);
+
 struct tm_link_io tm_network_io(const struct tm_network *net);
 size_t tm_network_relay_links(const struct tm_network *net); /* up, both directions */
 size_t tm_network_queued(const struct tm_network *net);      /* cells on dialled links that the kernel has not taken */

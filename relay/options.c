@@ -49,7 +49,7 @@ static const struct tm_option options[] = {
    .fallback = "65536",
    .help = "Packets in the relay at any one time, wherever they wait. Each takes about 2,500 bytes, when it is used."},
   {.name = "ingress-queue", .kind = TM_OPTION_INTEGER, AT(ingress_queue), .min = 64, .max = 1048576, .unit = "packets",
-   .fallback = "4096", .help = "Packets that each worker may have waiting; what comes on top is dropped and counted."},
+   .fallback = "4096", .help = "Packets that each worker may have waiting. Before they are full, nothing more is read from links."},
   {.name = "egress-queue", .kind = TM_OPTION_INTEGER, AT(egress_queue), .min = 16, .max = 65536, .unit = "cells", .fallback = "1024",
    .help = "Cells that may wait on a link; what comes on top is dropped and counted."},
   {.name = "mix-max", .kind = TM_OPTION_INTEGER, AT(mix_max), .min = 64, .max = TM_SLAB_MAX, .unit = "packets", .fallback = "32768",

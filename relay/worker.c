@@ -243,9 +243,11 @@ void tm_worker_free(struct tm_worker *worker)
   dismantle(worker);
 }
 
+size_t tm_worker_room(const struct tm_worker *worker) { return worker->config.queue - worker->with; }
+
 size_t tm_worker_push(struct tm_worker *worker, const uint32_t *items, size_t n)
 {
-  size_t room = worker->config.queue - worker->with;
+  size_t room = tm_worker_room(worker);
   size_t pushed = tm_ring_push(worker->in, items, n < room ? n : room);
 
   worker->with += pushed;

@@ -40,6 +40,8 @@ void tm_worker_free(struct tm_worker *worker);
 
 /* Loop thread: hands items over; returns how many found room. */
 size_t tm_worker_push(struct tm_worker *worker, const uint32_t *items, size_t n) TM_MUST_CHECK;
+/* Loop thread: how many it would take now. */
+size_t tm_worker_room(const struct tm_worker *worker);
 /* Loop thread: takes opened items back. */
 size_t tm_worker_pop(struct tm_worker *worker, uint32_t *items, size_t cap) TM_MUST_CHECK;
 /* Readable when there is something to pop; tm_worker_rearm before popping, and once at start. */

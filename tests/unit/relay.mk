@@ -1,5 +1,9 @@
 if HAVE_CMOCKA
 relay_tests = test_relay test_entry test_mix test_ring test_replay test_counters test_keys test_worker test_store test_relay_options
+# A sanitizer brings its own malloc: there is nothing to count there.
+if !INSTRUMENTED
+relay_tests += test_flow
+endif
 check_PROGRAMS += $(relay_tests)
 TESTS += $(relay_tests)
 
@@ -45,4 +49,8 @@ test_store_LDADD = $(RELAY_TEST_LIBS)
 test_relay_options_SOURCES = tests/unit/test_relay_options.c
 test_relay_options_CFLAGS = $(RELAY_TEST_CFLAGS)
 test_relay_options_LDADD = $(RELAY_TEST_LIBS)
+
+test_flow_SOURCES = tests/unit/test_flow.c
+test_flow_CFLAGS = $(RELAY_TEST_CFLAGS)
+test_flow_LDADD = libbench.la $(RELAY_TEST_LIBS) -lm
 endif
