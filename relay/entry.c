@@ -10,9 +10,9 @@
 
 #include "relay/entry.h"
 
-/* Clients are spread over so many phases of the clock, so that not all are served in one burst. */
-#define PHASES 4
-/* A timer cannot do less; where the interval is shorter than that for each phase, a client gets several cells at once, so much less often. */
+/* Clients are spread over so many phases of the clock, so that not all are served in one burst: thousands at once would hold up the loop. */
+#define PHASES 64
+/* A timer cannot do less. With short intervals it serves several phases at each tick, and below this one each client several cells at once, so much less often. */
 #define STEP_MIN_US 1000
 /* A client that does not read gets nothing more queued behind so many cells, and those of one beat; its link will time out. */
 #define LINK_QUEUE_MAX 8
@@ -51,6 +51,7 @@ struct tm_entry {
   uint32_t packet_us;   /* what a packet takes from a client's stock */
   size_t waiting;       /* replies, of all sessions */
   unsigned phase;
+  unsigned phases_a_tick;
   struct session *sessions;
   struct session_list unused;
   struct session_list phases[PHASES];
@@ -162,10 +163,12 @@ static void on_clock(evutil_socket_t fd, short what, void *arg)
 
   (void)fd;
   (void)what;
-  e->phase = (e->phase + 1) % PHASES;
-  LIST_FOREACH(s, &e->phases[e->phase], entry)
-    for (uint32_t i = 0; i < e->at_once; i++)
-      serve(e, s);
+  for (unsigned i = 0; i < e->phases_a_tick; i++) {
+    e->phase = (e->phase + 1) % PHASES;
+    LIST_FOREACH(s, &e->phases[e->phase], entry)
+      for (uint32_t k = 0; k < e->at_once; k++)
+        serve(e, s);
+  }
 }
 
 static void set_clock(struct tm_entry *e, uint32_t interval_us)
@@ -179,8 +182,11 @@ static void set_clock(struct tm_entry *e, uint32_t interval_us)
   event_del(e->timer);
   if (interval_us == 0)
     return;
-  e->at_once = (PHASES * STEP_MIN_US - 1) / interval_us + 1;
-  step = e->at_once * interval_us / PHASES;
+  e->at_once = (STEP_MIN_US - 1) / interval_us + 1;
+  e->phases_a_tick = PHASES;
+  while (e->phases_a_tick > 1 && e->at_once * (uint64_t)interval_us * (e->phases_a_tick / 2) >= (uint64_t)PHASES * STEP_MIN_US)
+    e->phases_a_tick /= 2;
+  step = (uint32_t)((uint64_t)e->at_once * interval_us * e->phases_a_tick / PHASES);
   tv.tv_sec = step / 1000000;
   tv.tv_usec = step % 1000000;
   if (e->clients > 0)
