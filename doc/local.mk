@@ -4,6 +4,7 @@ EXTRA_DIST += \
 	doc/soundness.md \
 	doc/performance.md \
 	doc/performance.svg \
+	doc/performance-relay.svg \
 	doc/spec/packet.md \
 	doc/spec/link.md \
 	doc/spec/directory.md \
