@@ -281,7 +281,8 @@ static const struct rule calls[] = {
   {"pwrite", TM_BENCH_PART_REPLAY},
 };
 
-static const struct rule copies[] = {
+static const struct rule known[] = {
+  {"crypto_shorthash", TM_BENCH_PART_REPLAY},
   {"mem", TM_BENCH_PART_COPY}, {"__mem", TM_BENCH_PART_COPY}, {"sodium_memzero", TM_BENCH_PART_COPY}, {"explicit_bzero", TM_BENCH_PART_COPY},
   {"__explicit_bzero", TM_BENCH_PART_COPY},
 };
@@ -328,7 +329,7 @@ static enum tm_bench_part part_of(const struct program *p, uintptr_t at)
     return TM_BENCH_PART_WAKE; /* the kernel's clock page */
   if ((uintptr_t)info.dli_fbase == p->base)
     return part_of_own(p, at);
-  if (match(copies, LAST(copies), info.dli_sname, &part))
+  if (match(known, LAST(known), info.dli_sname, &part))
     return part;
   if (match(libraries, LAST(libraries), base_name(info.dli_fname), &part))
     return part;

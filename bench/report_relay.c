@@ -54,7 +54,7 @@ static void print_threads(const struct tm_bench_result *r)
 {
   printf("\nthreads, of one core each\n");
   for (size_t i = 0; i < r->end.threads && i < r->begin.threads; i++)
-    printf("  %-20s %5.1f%%\n", r->end.thread[i].name,
+    printf("  %-20s %5.1f%%\n", i == 0 ? "loop" : r->end.thread[i].name,
            (thread_cpu(&r->end, i) - thread_cpu(&r->begin, i)) / r->seconds / 1e4);
 }
 

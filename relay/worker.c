@@ -229,6 +229,7 @@ int tm_worker_new(struct tm_worker **out, const struct tm_worker_config *config)
     dismantle(w);
     return err;
   }
+  (void)pthread_setname_np(w->thread, "worker"); /* for top */
   *out = w;
   return TM_OK;
 }
