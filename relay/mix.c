@@ -7,6 +7,11 @@
 struct tm_mix {
   const struct tm_mix_strategy *strategy;
   void *own;
+  bool held, draining;
+};
+
+const struct tm_mix_strategy *const tm_mix_strategies[] = {
+  &tm_mix_threshold, &tm_mix_threshold_pool, &tm_mix_pool, &tm_mix_dynamic_pool, &tm_mix_poisson, NULL,
 };
 
 const struct tm_mix_strategy *tm_mix_strategy(enum tm_strategy strategy)
@@ -23,14 +28,16 @@ const struct tm_mix_strategy *tm_mix_strategy(enum tm_strategy strategy)
 int tm_mix_new(struct tm_mix **out, const struct tm_mix_strategy *strategy, const struct tm_mix_config *config, uint64_t now_ms)
 {
   struct tm_mix *mix = calloc(1, sizeof *mix);
+  int err;
 
   *out = NULL;
   if (mix == NULL)
     return TM_E_NOMEM;
   mix->strategy = strategy;
-  if (strategy->create(&mix->own, config, now_ms) != TM_OK) {
+  err = strategy->create(&mix->own, config, now_ms);
+  if (err != TM_OK) {
     free(mix);
-    return TM_E_NOMEM;
+    return err;
   }
   *out = mix;
   return TM_OK;
@@ -49,12 +56,24 @@ int tm_mix_add(struct tm_mix *mix, uint32_t item, uint64_t now_ms, uint32_t dela
   return mix->strategy->add(mix->own, item, now_ms, delay_ms);
 }
 
-uint64_t tm_mix_next_ms(const struct tm_mix *mix) { return mix->strategy->next_ms(mix->own); }
+static bool is_held(const struct tm_mix *mix) { return mix->held && !mix->draining; }
+
+uint64_t tm_mix_next_ms(const struct tm_mix *mix)
+{
+  return is_held(mix) ? TM_MIX_NEVER : mix->strategy->next_ms(mix->own);
+}
 
 size_t tm_mix_release(struct tm_mix *mix, uint64_t now_ms, uint32_t *out, size_t cap)
 {
-  return mix->strategy->release(mix->own, now_ms, out, cap);
+  return is_held(mix) ? 0 : mix->strategy->release(mix->own, now_ms, out, cap);
 }
 
 size_t tm_mix_count(const struct tm_mix *mix) { return mix->strategy->count(mix->own); }
-void tm_mix_drain(struct tm_mix *mix) { mix->strategy->drain(mix->own); }
+
+void tm_mix_hold(struct tm_mix *mix, bool held) { mix->held = held; }
+
+void tm_mix_drain(struct tm_mix *mix)
+{
+  mix->draining = true;
+  mix->strategy->drain(mix->own);
+}

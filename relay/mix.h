@@ -8,6 +8,7 @@
 #ifndef TM_RELAY_MIX_H
 #define TM_RELAY_MIX_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,18 +26,19 @@ typedef size_t tm_mix_dummies(void *arg, uint32_t *items, size_t n);
 struct tm_mix_config {
   size_t capacity;              /* items, > 0 */
   const struct tm_rng *rng;     /* outlives the mix */
-  uint32_t pool_interval_ms;    /* timed pool: as in tm_params */
-  uint32_t pool_min;
-  uint32_t pool_share_permille;
-  uint32_t pool_floor;
-  tm_mix_dummies *dummies;      /* timed pool; NULL: none */
+  uint32_t threshold;           /* threshold and threshold pool: packets of a round, > 0 */
+  uint32_t pool_interval_ms;    /* timed and dynamic pool; this and the rest as in tm_params */
+  uint32_t pool_min;            /* all but threshold and poisson */
+  uint32_t pool_share_permille; /* timed pool: of what is above pool_min; dynamic pool: of all */
+  uint32_t pool_floor;          /* timed and dynamic pool */
+  tm_mix_dummies *dummies;      /* for the floor; NULL: none */
   void *dummies_arg;
 };
 
 /* What a strategy has to bring. `mix` is its own. */
 struct tm_mix_strategy {
   const char *name;
-  /* Errors: TM_E_NOMEM. */
+  /* Errors: TM_E_NOMEM, TM_E_TOO_BIG. */
   int (*create)(void **mix, const struct tm_mix_config *config, uint64_t now_ms);
   /* Errors: TM_E_FULL. */
   int (*add)(void *mix, uint32_t item, uint64_t now_ms, uint32_t delay_ms);
@@ -47,13 +49,24 @@ struct tm_mix_strategy {
   void (*destroy)(void *mix);
 };
 
+/* What a document may name ... */
 extern const struct tm_mix_strategy tm_mix_poisson;
-extern const struct tm_mix_strategy tm_mix_pool;
+extern const struct tm_mix_strategy tm_mix_pool; /* timed-pool */
+/* ... and what exists to be measured beside it (tidemill-bench anonymity; mixing.md, section 5.5, says why no document may). */
+extern const struct tm_mix_strategy tm_mix_threshold;
+extern const struct tm_mix_strategy tm_mix_threshold_pool;
+extern const struct tm_mix_strategy tm_mix_dynamic_pool;
+
+/* All of them, the last NULL. */
+extern const struct tm_mix_strategy *const tm_mix_strategies[];
 
 /* The table of that strategy; NULL: there is none. */
 const struct tm_mix_strategy *tm_mix_strategy(enum tm_strategy strategy);
 
-/* now_ms: on the monotonic clock, here and below. Errors: TM_E_NOMEM. */
+/*
+ * now_ms: on the monotonic clock, here and below. (A mix compares and adds times and looks behind none of them: a simulation may count in
+ * another unit, in all of them.) Errors: TM_E_NOMEM, TM_E_TOO_BIG (a round and what stays are more than the capacity: it would never end).
+ */
 int tm_mix_new(struct tm_mix **out, const struct tm_mix_strategy *strategy, const struct tm_mix_config *config, uint64_t now_ms)
   TM_MUST_CHECK;
 void tm_mix_free(struct tm_mix *mix); /* forgets what it holds; NULL is fine */
@@ -64,12 +77,21 @@ int tm_mix_add(struct tm_mix *mix, uint32_t item, uint64_t now_ms, uint32_t dela
 /* When release has something to do; TM_MIX_NEVER: not before something is added. */
 uint64_t tm_mix_next_ms(const struct tm_mix *mix);
 
-/* Writes up to cap items whose time has come, in an order that says nothing about when they came; call again while it fills cap. */
+/*
+ * Writes up to cap items whose time has come, in an order that says nothing about when they came; call again while it fills cap. What is
+ * added between two such calls does not join a release that has begun.
+ */
 size_t tm_mix_release(struct tm_mix *mix, uint64_t now_ms, uint32_t *out, size_t cap) TM_MUST_CHECK;
 
 size_t tm_mix_count(const struct tm_mix *mix);
 
-/* From now on nothing is kept back for company's sake: the relay goes away. No more dummies. Delays of headers still hold. */
+/*
+ * While it is held, a mix takes packets in and lets none go (mixing.md, section 5.6): for a relay that has reason to think that somebody
+ * keeps other people's packets away from it. Afterwards what is due leaves in one uniformly random order; intervals that passed are left out.
+ */
+void tm_mix_hold(struct tm_mix *mix, bool held);
+
+/* From now on nothing is kept back for company's sake: the relay goes away. No hold, no more dummies. Delays of headers still hold. */
 void tm_mix_drain(struct tm_mix *mix);
 
 #endif

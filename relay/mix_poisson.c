@@ -1,6 +1,6 @@
 /*
  * Poisson: each packet is held for the delay that its sender drew (exponentially distributed) and wrote into the header of this hop. A binary
- * heap by release time; ties, and the packets of one release, are ordered at random.
+ * heap by release time. All that is due when a release begins leaves in uniformly random order, also where the mix is late.
  */
 #include "config.h"
 
@@ -11,14 +11,13 @@
 
 struct entry {
   uint64_t due_ms;
-  uint32_t tie; /* random */
   uint32_t item;
 };
 
 struct poisson {
   const struct tm_rng *rng;
-  struct entry *heap;
-  size_t n, cap;
+  struct entry *heap; /* [0, n) hold the heap, [n, n + due) those that leave, in no order yet */
+  size_t n, due, cap;
 };
 
 static int poisson_create(void **mix, const struct tm_mix_config *config, uint64_t now_ms)
@@ -48,10 +47,7 @@ static void poisson_destroy(void *mix)
   free(p);
 }
 
-static bool before(const struct entry *a, const struct entry *b)
-{
-  return a->due_ms != b->due_ms ? a->due_ms < b->due_ms : a->tie < b->tie;
-}
+static bool before(const struct entry *a, const struct entry *b) { return a->due_ms < b->due_ms; }
 
 static int poisson_add(void *mix, uint32_t item, uint64_t now_ms, uint32_t delay_ms)
 {
@@ -59,18 +55,19 @@ static int poisson_add(void *mix, uint32_t item, uint64_t now_ms, uint32_t delay
   struct entry e = {.due_ms = now_ms + delay_ms, .item = item};
   size_t at = p->n;
 
-  if (p->n == p->cap)
+  if (p->n + p->due == p->cap)
     return TM_E_FULL;
-  tm_rng_fill(p->rng, &e.tie, sizeof e.tie);
+  p->heap[p->n + p->due] = p->heap[p->n];
   for (p->n++; at > 0 && before(&e, &p->heap[(at - 1) / 2]); at = (at - 1) / 2)
     p->heap[at] = p->heap[(at - 1) / 2];
   p->heap[at] = e;
   return TM_OK;
 }
 
-static uint32_t take_first(struct poisson *p)
+/* Takes the first out of the heap and puts it where the heap ended. */
+static void set_first_aside(struct poisson *p)
 {
-  uint32_t item = p->heap[0].item;
+  struct entry first = p->heap[0];
   struct entry last = p->heap[--p->n];
   size_t at = 0;
 
@@ -84,6 +81,18 @@ static uint32_t take_first(struct poisson *p)
     at = child;
   }
   p->heap[at] = last;
+  p->heap[p->n] = first;
+  p->due++;
+}
+
+/* Takes one of those that leave; each is equally likely. */
+static uint32_t take_any(struct poisson *p)
+{
+  struct entry *from = p->heap + p->n;
+  size_t i = tm_rng_below(p->rng, (uint32_t)p->due);
+  uint32_t item = from[i].item;
+
+  from[i] = from[--p->due];
   return item;
 }
 
@@ -92,9 +101,11 @@ static size_t poisson_release(void *mix, uint64_t now_ms, uint32_t *out, size_t 
   struct poisson *p = mix;
   size_t n = 0;
 
-  while (n < cap && p->n > 0 && p->heap[0].due_ms <= now_ms)
-    out[n++] = take_first(p);
-  tm_rng_shuffle(p->rng, out, n);
+  if (p->due == 0)
+    while (p->n > 0 && p->heap[0].due_ms <= now_ms)
+      set_first_aside(p);
+  while (n < cap && p->due > 0)
+    out[n++] = take_any(p);
   return n;
 }
 
@@ -102,10 +113,18 @@ static uint64_t poisson_next_ms(const void *mix)
 {
   const struct poisson *p = mix;
 
+  if (p->due > 0)
+    return 0;
   return p->n > 0 ? p->heap[0].due_ms : TM_MIX_NEVER;
 }
 
-static size_t poisson_count(const void *mix) { return ((const struct poisson *)mix)->n; }
+static size_t poisson_count(const void *mix)
+{
+  const struct poisson *p = mix;
+
+  return p->n + p->due;
+}
+
 static void poisson_drain(void *mix) { (void)mix; }
 
 const struct tm_mix_strategy tm_mix_poisson = {
