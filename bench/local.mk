@@ -8,7 +8,9 @@ libbench_la_SOURCES = \
 	bench/profile.h bench/profile.c \
 	bench/relay_world.h bench/relay_world.c bench/relay_packets.h bench/relay_packets.c \
 	bench/relay_child.h bench/relay_child.c bench/relay_load.h bench/relay_load.c \
-	bench/bench_relay.h bench/bench_relay.c bench/report_relay.c
+	bench/bench_relay.h bench/bench_relay.c bench/report_relay.c \
+	bench/mixsim.h bench/mixsim.c bench/trace.h bench/trace.c \
+	bench/bench_anonymity.h bench/bench_anonymity.c bench/anonymity.c bench/report_anonymity.c
 libbench_la_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS) $(JANSSON_CFLAGS)
 
 bin_PROGRAMS += tidemill-bench

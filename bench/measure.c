@@ -90,3 +90,10 @@ const char *tm_bench_backend(const char *arg, const struct argp_state *state)
   argp_error(state, "--backend: there is no \"%s\"; there are:%s", arg, all);
   return NULL;
 }
+
+void tm_bench_percentiles(double samples[], size_t n, const double shares[], double out[], size_t count)
+{
+  qsort(samples, n, sizeof samples[0], compare);
+  for (size_t i = 0; i < count; i++)
+    out[i] = percentile(samples, n, shares[i]);
+}

@@ -33,4 +33,7 @@ struct tm_bench_value tm_bench_reduce(double samples[], size_t n);
 /* The argument of --backend: the name of one that is built in, or argp_error. */
 const char *tm_bench_backend(const char *arg, const struct argp_state *state);
 
+/* Sorts samples[0..n), n > 0, and writes the percentiles at the given shares, 0 to 1. */
+void tm_bench_percentiles(double samples[], size_t n, const double shares[], double out[], size_t count);
+
 #endif

@@ -1,3 +1,3 @@
 # The benchmark program, as a program.
-dist_check_SCRIPTS += tests/bench/run
-TESTS += tests/bench/run
+dist_check_SCRIPTS += tests/bench/run tests/bench/anonymity
+TESTS += tests/bench/run tests/bench/anonymity

@@ -1,5 +1,6 @@
 if HAVE_CMOCKA
-relay_tests = test_relay test_entry test_mix test_ring test_replay test_counters test_keys test_worker test_store test_relay_options
+relay_tests = test_relay test_entry test_mix test_ring test_replay test_counters test_keys test_worker test_store test_relay_options \
+	test_anonymity
 # A sanitizer brings its own malloc: there is nothing to count there.
 if !INSTRUMENTED
 relay_tests += test_flow
@@ -21,6 +22,10 @@ test_entry_LDADD = $(RELAY_TEST_LIBS)
 test_mix_SOURCES = tests/unit/test_mix.c
 test_mix_CFLAGS = $(RELAY_TEST_CFLAGS)
 test_mix_LDADD = $(RELAY_TEST_LIBS)
+
+test_anonymity_SOURCES = tests/unit/test_anonymity.c
+test_anonymity_CFLAGS = $(RELAY_TEST_CFLAGS)
+test_anonymity_LDADD = libbench.la $(RELAY_TEST_LIBS) -lm
 
 test_ring_SOURCES = tests/unit/test_ring.c
 test_ring_CFLAGS = $(RELAY_TEST_CFLAGS)
