@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 
+#include "bench/attack.h"
 #include "bench/bench_anonymity.h"
 #include "bench/mixsim.h"
 
@@ -21,7 +22,7 @@
 
 enum {
   KEY_STRATEGY = 's', KEY_THRESHOLD = 't', KEY_POOL = 'p', KEY_INTERVAL = 'i', KEY_RATE = 'r', KEY_DELAY = 'd', KEY_PACKETS = 'n',
-  KEY_SEED = 'S', KEY_JSON = 'j', KEY_SHARE = 256, KEY_FLOOR, KEY_DUMMIES, KEY_LAYERS, KEY_WIDTH, KEY_CORRUPT
+  KEY_SEED = 'S', KEY_JSON = 'j', KEY_SHARE = 256, KEY_FLOOR, KEY_DUMMIES, KEY_LAYERS, KEY_WIDTH, KEY_CORRUPT, KEY_ATTACK, KEY_TRIALS
 };
 
 static const struct argp_option options[] = {
@@ -39,6 +40,8 @@ static const struct argp_option options[] = {
   {"corrupt", KEY_CORRUPT, "PERCENT", 0, "Relays that tell everything (0)", 0},
   {"packets", KEY_PACKETS, "N", 0, "Packets that come in, up to 1000000 (100000)", 0},
   {"seed", KEY_SEED, "N", 0, "Same seed, same result (1)", 0},
+  {"attack", KEY_ATTACK, NULL, 0, "Instead, try the (n-1) attack on all strategies, with and without defences", 0},
+  {"trials", KEY_TRIALS, "N", 0, "Targets of each attack (300)", 0},
   {"json", KEY_JSON, NULL, 0, "Print JSON instead of a table", 0},
   {0},
 };
@@ -118,6 +121,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
   case KEY_SEED:
     o->seed = tm_command_number(state, "--seed", arg, 0, INT64_MAX);
     return 0;
+  case KEY_TRIALS:
+    o->trials = tm_command_number(state, "--trials", arg, 1, 100000);
+    return 0;
+  case KEY_ATTACK:
+    o->attack = true;
+    return 0;
   case KEY_JSON:
     o->json = true;
     return 0;
@@ -146,6 +155,8 @@ int tm_bench_anonymity(const struct tm_command_call *call)
   tm_command_parse(call, options, parse, &o);
   if (sodium_init() < 0)
     return tm_command_fail(call, "%s", tm_strerror(TM_E_RANDOM));
+  if (o.attack)
+    return tm_attack_command(call, &o);
   err = tm_anonymity_measure(&a, &o);
   if (err != TM_OK)
     return fail(call, &o, err);

@@ -20,6 +20,7 @@ struct tm_anonymity_options {
   size_t layers, width;
   unsigned corrupt;                       /* relays in a hundred */
   size_t packets;
+  size_t trials;                          /* targets of an attack */
   uint64_t seed;
   bool json, attack;
   const char *plot; /* file; NULL: none */

@@ -7,6 +7,7 @@ librelay_la_SOURCES = \
 	relay/keys.h relay/keys.c relay/keyfile.c \
 	relay/randomness.h relay/randomness.c \
 	relay/mix.h relay/mix.c relay/mix_poisson.c relay/mix_pool.c \
+	relay/alarm.h relay/alarm.c \
 	relay/worker.h relay/worker.c \
 	relay/store.h relay/store.c relay/store_db.h relay/store_db.c \
 	relay/dummy.h relay/dummy.c \
