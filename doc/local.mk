@@ -2,6 +2,7 @@
 EXTRA_DIST += \
 	doc/threat-model.md \
 	doc/soundness.md \
+	doc/anonymity.md \
 	doc/performance.md \
 	doc/performance.svg \
 	doc/performance-relay.svg \

@@ -14,7 +14,9 @@
 
 #include <cmocka.h>
 
-#include "bench/bench_anonymity.h"
+#include "relay/alarm.h"
+
+#include "bench/attack.h"
 #include "bench/trace.h"
 
 static struct tm_anonymity measured(struct tm_anonymity_options o)
@@ -380,6 +382,61 @@ static void test_too_short(void **state)
     assert_int_equal(tm_anonymity_measure(&a, &o), TM_E_TOO_BIG);
 }
 
+/* ---- the attack ---- */
+
+static void test_alarm(void **state)
+{
+  struct tm_sim_rng rng;
+  struct tm_alarm alarm;
+  uint64_t now = 0;
+  unsigned raised = 0;
+
+  (void)state;
+  tm_alarm_init(&alarm, 0, 0);
+  assert_false(tm_alarm_is_raised(&alarm, UINT64_MAX - 1));
+  tm_alarm_init(&alarm, 100, 500);
+  assert_false(tm_alarm_is_raised(&alarm, 1499));
+  assert_true(tm_alarm_is_raised(&alarm, 1500)); /* none in ten times the mean */
+  tm_alarm_home(&alarm, 1600);
+  assert_false(tm_alarm_is_raised(&alarm, 1601));
+  tm_alarm_init(&alarm, 100, 0);
+  for (now = 300; now <= 2400; now += 300) /* a third of them: the eighth is too late */
+    tm_alarm_home(&alarm, now);
+  assert_int_equal(tm_alarm_due(&alarm), 300 + 2400);
+  tm_sim_rng_init(&rng, 1, 0);
+  tm_alarm_init(&alarm, 1000, 0);
+  for (int i = 0; i < 200000; i++) { /* by itself: three times 10 in 200,000, about */
+    now = (uint64_t)i == 0 ? 0 : now + (uint64_t)tm_rng_exponential(&rng.rng, 1000);
+    raised += tm_alarm_is_raised(&alarm, now);
+    tm_alarm_home(&alarm, now);
+  }
+  assert_true(raised < 60);
+}
+
+static double found(const struct tm_mix_strategy *strategy, enum tm_attack attack, enum tm_defence defence)
+{
+  struct tm_anonymity_options standard = tm_anonymity_standard(), o = tm_attack_options(&standard);
+  struct tm_attack_result r;
+
+  o.strategy = strategy;
+  assert_int_equal(tm_attack_run(&r, &o, attack, defence, 60), TM_OK);
+  assert_true(r.applies);
+  return r.success;
+}
+
+static void test_attack(void **state)
+{
+  (void)state;
+  for (size_t i = 0; tm_mix_strategies[i] != NULL; i++) {
+    assert_true(found(tm_mix_strategies[i], TM_ATTACK_EXACT, TM_DEFENCE_NONE) == 1);
+    assert_true(found(tm_mix_strategies[i], TM_ATTACK_EXACT, TM_DEFENCE_COVER) < 1);
+    assert_true(found(tm_mix_strategies[i], TM_ATTACK_THIN, TM_DEFENCE_NONE) < 0.1);
+  }
+  assert_true(found(&tm_mix_poisson, TM_ATTACK_EXACT, TM_DEFENCE_HOLD) < 0.1);
+  assert_true(found(&tm_mix_pool, TM_ATTACK_EXACT, TM_DEFENCE_ALL) < 0.1);
+  assert_true(found(&tm_mix_threshold, TM_ATTACK_EXACT, TM_DEFENCE_HOLD) > 0.5); /* the alarm is too slow for it */
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -388,6 +445,7 @@ int main(void)
     cmocka_unit_test(test_even_delays_score_lower), cmocka_unit_test(test_trace_against_definition),
     cmocka_unit_test(test_networks),              cmocka_unit_test(test_dummies),
     cmocka_unit_test(test_same_seed_same_result), cmocka_unit_test(test_too_short),
+    cmocka_unit_test(test_alarm),                 cmocka_unit_test(test_attack),
   };
 
   return cmocka_run_group_tests_name("anonymity", tests, NULL, NULL);
