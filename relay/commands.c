@@ -109,6 +109,18 @@ static void find_epoch_length(const struct tm_relay_config *config, struct keyge
     printf("note: no valid document says how long an epoch is; taking %llu s (--epoch-length is for other networks)\n", k->epoch_s);
 }
 
+/* A key without its replay journal can't be used any more: nobody knows what was seen under it. */
+static int make_mix_key(const struct tm_relay_config *config, uint64_t epoch)
+{
+  int err = tm_mix_key_make(config->state_dir, epoch, &tm_rng_system);
+
+  if (err != TM_E_CONFLICT)
+    return err;
+  printf("note: mix-%" PRIu64 ".key has no replay journal of its own; it is destroyed, and a new one made\n", epoch);
+  err = tm_mix_key_erase(config->state_dir, epoch);
+  return err == TM_OK || err == TM_E_NOT_FOUND ? tm_mix_key_make(config->state_dir, epoch, &tm_rng_system) : err;
+}
+
 static int make_keys(const struct tm_command_call *call, const struct tm_relay_config *config, const struct keygen *k)
 {
   size_t made = 0;
@@ -119,7 +131,7 @@ static int make_keys(const struct tm_command_call *call, const struct tm_relay_c
   else if (err != TM_E_EXISTS)
     return fail_identity(call, config, err);
   for (uint64_t epoch = k->from; epoch < k->from + k->epochs; epoch++) {
-    err = tm_mix_key_make(config->state_dir, epoch, &tm_rng_system);
+    err = make_mix_key(config, epoch);
     if (err != TM_OK && err != TM_E_EXISTS)
       return fail_mix_key(call, config, epoch, err);
     made += err == TM_OK;

@@ -24,6 +24,7 @@ static const char *const names[TM_DROPS] = {
   [TM_DROP_COMMAND] = "command",
   [TM_DROP_REPLAY] = "replay",
   [TM_DROP_REPLAY_FULL] = "replay_full",
+  [TM_DROP_REPLAY_JOURNAL] = "replay_journal",
   [TM_DROP_TAG] = "tag",
   [TM_DROP_NO_KEY] = "no_key",
   [TM_DROP_NO_DOCUMENT] = "no_document",

@@ -26,6 +26,7 @@ enum tm_drop {
   TM_DROP_COMMAND,
   TM_DROP_REPLAY,          /* replay set: known */
   TM_DROP_REPLAY_FULL,     /* replay set: no room, so nobody knows */
+  TM_DROP_REPLAY_JOURNAL,  /* replay set: its tag could not be put on disk */
   TM_DROP_TAG,             /* body step */
   TM_DROP_NO_KEY,          /* this relay has no live mix key */
   TM_DROP_NO_DOCUMENT,     /* no valid document: nothing is forwarded */

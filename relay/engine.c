@@ -207,11 +207,12 @@ static int start_base(struct tm_engine *e)
 
 static int start_memory(struct tm_engine *e)
 {
-  struct tm_keys_config keys = {.state_dir = e->config->state_dir, .replay_max = e->config->replay_max_tags, .rng = e->rng};
+  struct tm_keys_config keys = {.state_dir = e->config->state_dir, .replay_max = e->config->replay_max_tags};
   int err = tm_slab_new(&e->slab, e->config->packets_max);
 
   if (err == TM_OK)
     err = tm_replay_new(&e->replay);
+  keys.replay = e->replay;
   if (err == TM_OK)
     err = tm_keys_new(&e->keys, &keys);
   if (err == TM_OK)

@@ -220,12 +220,24 @@ static void set_timer(struct event *timer, uint64_t ms)
   event_add(timer, &tv);
 }
 
+/* False: it has to wait for the journal. */
+static bool leave_if_durable(struct tm_engine *e, uint32_t index)
+{
+  uint64_t ticket = tm_slab_item(e->slab, index)->ticket;
+
+  if (tm_replay_durable(e->replay, ticket))
+    leave(e, index);
+  else if (tm_replay_lost(e->replay, ticket))
+    tm_engine_drop(e, index, TM_DROP_REPLAY_JOURNAL);
+  else
+    return false;
+  return true;
+}
+
 static void leave_when_durable(struct tm_engine *e, uint32_t index)
 {
-  if (tm_replay_durable(e->replay, tm_slab_item(e->slab, index)->ticket)) {
-    leave(e, index);
+  if (leave_if_durable(e, index))
     return;
-  }
   if (e->n_waiting == 0)
     set_timer(e->ticket_timer, TICKET_POLL_MS);
   e->waiting[e->n_waiting++] = index; /* as many places as the slab has items */
@@ -240,9 +252,7 @@ void tm_engine_on_ticket(evutil_socket_t fd, short what, void *arg)
   (void)what;
   for (size_t i = 0; i < e->n_waiting; i++) {
     uint32_t index = e->waiting[i];
-    if (tm_replay_durable(e->replay, tm_slab_item(e->slab, index)->ticket))
-      leave(e, index);
-    else
+    if (!leave_if_durable(e, index))
       e->waiting[kept++] = index;
   }
   e->n_waiting = kept;

@@ -1,8 +1,12 @@
 #include "config.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include <sodium.h>
 
 #include "base/log.h"
 
@@ -35,6 +39,10 @@ struct tm_keys {
   uint64_t epoch;
   bool grace;
   uint64_t oldest;    /* epochs before it have been retired */
+  uint64_t destroyed[TM_KEYS_LIVE_MAX]; /* the latest epochs whose key was; they never come back, even if the file could not be erased */
+  size_t n_destroyed;
+  uint64_t said_epoch; /* what was said about a journal last */
+  int said;
 };
 
 int tm_keys_new(struct tm_keys **out, const struct tm_keys_config *config)
@@ -103,19 +111,81 @@ void tm_keys_release(struct tm_keys *keys, const struct tm_keyset *set)
   pthread_mutex_unlock(&keys->mutex);
 }
 
+static bool was_destroyed(const struct tm_keys *keys, uint64_t epoch)
+{
+  for (size_t i = 0; i < keys->n_destroyed && i < TM_KEYS_LIVE_MAX; i++)
+    if (keys->destroyed[i] == epoch)
+      return true;
+  return false;
+}
+
+static void destroy(struct tm_keys *keys, uint64_t epoch, const char *why)
+{
+  int err = tm_mix_key_erase(keys->config.state_dir, epoch);
+
+  keys->destroyed[keys->n_destroyed++ % TM_KEYS_LIVE_MAX] = epoch;
+  tm_log(TM_LOG_ERROR, "keys", "mix key destroyed: replays could not be told any more", TM_KV_INT("epoch", epoch), TM_KV_NAME("reason", why),
+         TM_KV_END);
+  if (err != TM_OK)
+    tm_log(TM_LOG_ERROR, "keys", "its file could not be erased; remove it before the relay is started again", TM_KV_INT("epoch", epoch),
+           TM_KV_NAME("reason", tm_strerror(err)), TM_KV_END);
+}
+
+/* A journal that is not what it should be ends its key. One that cannot be read now may be readable later. */
+static int no_journal(struct tm_keys *keys, uint64_t epoch, int err)
+{
+  switch (err) {
+  case TM_E_NOT_FOUND:
+    destroy(keys, epoch, "its replay journal is missing");
+    return TM_E_STATE;
+  case TM_E_AUTH:
+    destroy(keys, epoch, "its replay journal belongs to another key, or its beginning is damaged");
+    return TM_E_STATE;
+  case TM_E_SYNTAX:
+    destroy(keys, epoch, "its replay journal is damaged");
+    return TM_E_STATE;
+  default:
+    if (keys->said != err || keys->said_epoch != epoch)
+      tm_log(TM_LOG_ERROR, "keys", "the replay journal of a mix key cannot be used now; the key waits", TM_KV_INT("epoch", epoch),
+             TM_KV_NAME("reason", err == TM_E_IO ? strerror(errno) : tm_strerror(err)), TM_KV_END);
+    keys->said = err;
+    keys->said_epoch = epoch;
+    return err;
+  }
+}
+
+static int open_seen(struct tm_keys *keys, uint64_t epoch, const struct tm_journal_keys *secrets, struct tm_replay_set **seen)
+{
+  char *path = tm_mix_journal_path(keys->config.state_dir, epoch);
+  int err;
+
+  if (path == NULL)
+    return TM_E_NOMEM;
+  err = tm_replay_set_open(seen, keys->config.replay, keys->config.replay_max, path, secrets, epoch);
+  if (err != TM_OK)
+    err = no_journal(keys, epoch, err);
+  free(path);
+  return err;
+}
+
 static int live_load(struct tm_keys *keys, uint64_t epoch, struct live **out)
 {
-  struct live *live = calloc(1, sizeof *live);
+  struct live *live;
+  struct tm_journal_keys secrets;
   int err;
 
   *out = NULL;
+  if (was_destroyed(keys, epoch))
+    return TM_E_STATE;
+  live = calloc(1, sizeof *live);
   if (live == NULL)
     return TM_E_NOMEM;
   live->epoch = epoch;
   live->refs = 1;
-  err = tm_mix_key_load(keys->config.state_dir, epoch, &live->key);
+  err = tm_mix_key_open(keys->config.state_dir, epoch, &live->key, &secrets);
   if (err == TM_OK)
-    err = tm_replay_set_new(&live->seen, keys->config.replay_max, keys->config.rng);
+    err = open_seen(keys, epoch, &secrets, &live->seen);
+  sodium_memzero(&secrets, sizeof secrets);
   if (err != TM_OK) {
     live_unref(live);
     return err;
@@ -124,22 +194,40 @@ static int live_load(struct tm_keys *keys, uint64_t epoch, struct live **out)
   return TM_OK;
 }
 
-/* Puts the key of an epoch into the holder: the one that lives already (a second set would forget tags), or a fresh one. */
-static int holder_add(struct tm_keys *keys, struct holder *h, uint64_t epoch)
+static struct live *find_live(const struct tm_keys *keys, uint64_t epoch)
 {
-  struct live *live = NULL;
-  size_t at = h->public.n;
-
   for (size_t i = 0; i < keys->now->public.n; i++)
     if (keys->now->live[i]->epoch == epoch)
-      live = keys->now->live[i];
-  if (live != NULL)
-    live->refs++;
-  else {
-    int err = live_load(keys, epoch, &live);
-    if (err != TM_OK)
-      return err;
+      return keys->now->live[i];
+  return NULL;
+}
+
+static bool any_failed(const struct tm_keys *keys)
+{
+  for (size_t i = 0; i < keys->now->public.n; i++)
+    if (tm_replay_set_failed(keys->now->live[i]->seen))
+      return true;
+  return false;
+}
+
+/* Puts the key of an epoch into the holder: the one that lives already (its file is open once only), or a fresh one. */
+static int holder_add(struct tm_keys *keys, struct holder *h, uint64_t epoch)
+{
+  struct live *live = find_live(keys, epoch);
+  size_t at = h->public.n;
+  int err;
+
+  if (live != NULL && tm_replay_set_failed(live->seen)) {
+    if (!was_destroyed(keys, epoch))
+      destroy(keys, epoch, "its replay journal cannot be written");
+    return TM_E_STATE;
   }
+  if (live != NULL) {
+    pthread_mutex_lock(&keys->mutex);
+    live->refs++;
+    pthread_mutex_unlock(&keys->mutex);
+  } else if ((err = live_load(keys, epoch, &live)) != TM_OK)
+    return err;
   h->live[at] = live;
   h->public.live[at].epoch = epoch;
   h->public.live[at].key = live->key;
@@ -148,13 +236,13 @@ static int holder_add(struct tm_keys *keys, struct holder *h, uint64_t epoch)
   return TM_OK;
 }
 
-/* Erases the files of epochs before first. */
-static void erase_before(struct tm_keys *keys, uint64_t first)
+/* Erases the files of those epochs before first. */
+static void erase_listed(struct tm_keys *keys, uint64_t first, int (*list)(const char *state_dir, uint64_t **epochs, size_t *n))
 {
   uint64_t *epochs;
   size_t n;
 
-  if (tm_mix_keys_list(keys->config.state_dir, &epochs, &n) != TM_OK) {
+  if (list(keys->config.state_dir, &epochs, &n) != TM_OK) {
     tm_log(TM_LOG_ERROR, "keys", "the state directory cannot be listed; old mix keys stay", TM_KV_END);
     return;
   }
@@ -162,11 +250,18 @@ static void erase_before(struct tm_keys *keys, uint64_t first)
     int err = tm_mix_key_erase(keys->config.state_dir, epochs[i]);
     if (err == TM_OK)
       tm_log(TM_LOG_INFO, "keys", "mix key erased", TM_KV_INT("epoch", epochs[i]), TM_KV_END);
-    else
+    else if (err != TM_E_NOT_FOUND)
       tm_log(TM_LOG_ERROR, "keys", "mix key could not be erased", TM_KV_INT("epoch", epochs[i]),
              TM_KV_NAME("reason", tm_strerror(err)), TM_KV_END);
   }
   free(epochs);
+}
+
+/* Keys with their journals, then journals whose key has gone before. */
+static void erase_before(struct tm_keys *keys, uint64_t first)
+{
+  erase_listed(keys, first, tm_mix_keys_list);
+  erase_listed(keys, first, tm_mix_journals_list);
 }
 
 static void swap(struct tm_keys *keys, struct holder *next)
@@ -202,18 +297,15 @@ int tm_keys_update(struct tm_keys *keys, uint64_t wall_s, uint32_t epoch_s, uint
   struct holder *next;
   int err;
 
-  if (keys->done && keys->epoch == epoch && keys->grace == grace)
+  if (keys->done && keys->epoch == epoch && keys->grace == grace && !any_failed(keys))
     return TM_OK;
   next = calloc(1, sizeof *next);
   if (next == NULL)
     return TM_E_NOMEM;
   next->refs = 1;
-  /* refs of live keys are under the mutex, as workers release keysets meanwhile. Files are small and this is rare. */
-  pthread_mutex_lock(&keys->mutex);
   err = holder_add(keys, next, epoch);
   if (grace && holder_add(keys, next, epoch - 1) != TM_OK && err == TM_OK)
     tm_log(TM_LOG_DEBUG, "keys", "no mix key for the epoch before", TM_KV_INT("epoch", epoch - 1), TM_KV_END);
-  pthread_mutex_unlock(&keys->mutex);
   erase_before(keys, grace ? epoch - 1 : epoch);
   swap(keys, next);
   keys->done = err == TM_OK;

@@ -1,8 +1,10 @@
 /*
- * A relay's keys: its identity, and one mix key per epoch, each in a file of its own under the state directory (mode 0600).
+ * A relay's keys: its identity, and one mix key per epoch, each in a file of its own under the state directory (mode 0600), with the journal of
+ * its replay set beside it.
  *
  * Live are the key of the present epoch and, within the grace, the one before. A key whose time is over is erased: the file first, then the key
- * in memory as soon as no batch uses it, and after it its replay set. Time never goes back for this module: a key that was retired and came back
+ * in memory as soon as no batch uses it; its journal and its replay set after it. A key whose journal is missing, damaged or of another key is
+ * destroyed: nobody could tell what was seen under it. So is one whose journal cannot be written any more. Time never goes back for this module: a key that was retired and came back
  * would have an empty replay set.
  *
  * tm_keys_new, _update and _free belong to the loop thread; acquire and release to any.
@@ -42,24 +44,30 @@ int tm_identity_load(const char *state_dir, uint8_t **seed) TM_MUST_CHECK;
 const char *tm_key_reason(int err);
 /* Makes an identity if there is none. Errors: TM_E_EXISTS (there is one), TM_E_IO, TM_E_NOMEM. */
 int tm_identity_make(const char *state_dir, const struct tm_rng *rng) TM_MUST_CHECK;
-/* Makes the mix key of an epoch if there is none. Errors: TM_E_EXISTS, TM_E_IO, TM_E_NOMEM. */
+/* Makes the mix key of an epoch, and its journal, if there is none. Errors: TM_E_EXISTS; TM_E_CONFLICT (there is one, but its journal is missing or not its own); TM_E_IO, TM_E_NOMEM, those of
+ * tm_identity_load. */
 int tm_mix_key_make(const char *state_dir, uint64_t epoch, const struct tm_rng *rng) TM_MUST_CHECK;
 /* Errors: those of tm_identity_load; *key is then NULL. */
 int tm_mix_key_load(const char *state_dir, uint64_t epoch, tm_sphinx_key **key) TM_MUST_CHECK;
-/* Overwrites and removes the file, and syncs the directory. Errors: TM_E_NOT_FOUND, TM_E_IO, TM_E_NOMEM. */
+/* The same, with the secrets of its journal, which the caller wipes. */
+int tm_mix_key_open(const char *state_dir, uint64_t epoch, tm_sphinx_key **key, struct tm_journal_keys *journal) TM_MUST_CHECK;
+/* For the caller to free; NULL: no memory. */
+char *tm_mix_journal_path(const char *state_dir, uint64_t epoch) TM_MUST_CHECK;
+/* Overwrites and removes the file, and syncs the directory; then the journal. Errors: TM_E_NOT_FOUND (there was no key; there is no journal either now), TM_E_IO, TM_E_NOMEM. */
 int tm_mix_key_erase(const char *state_dir, uint64_t epoch) TM_MUST_CHECK;
 /*
  * Epochs that have a key file, ascending, in an array that the caller frees. Errors: TM_E_IO, TM_E_NOMEM, TM_E_TOO_BIG (over TM_KEYS_FILES_MAX).
  */
 #define TM_KEYS_FILES_MAX 4096
 int tm_mix_keys_list(const char *state_dir, uint64_t **epochs, size_t *n) TM_MUST_CHECK;
+int tm_mix_journals_list(const char *state_dir, uint64_t **epochs, size_t *n) TM_MUST_CHECK; /* those that have a journal */
 
 /* ---- live keys ---- */
 
 struct tm_keys_config {
   const char *state_dir;
-  uint64_t replay_max; /* tags per key */
-  const struct tm_rng *rng;
+  struct tm_replay *replay; /* outlives the keys */
+  uint64_t replay_max;      /* tags per key */
 };
 
 /* No key is live yet. config is copied, its strings are not. Errors: TM_E_NOMEM. */
@@ -68,7 +76,7 @@ void tm_keys_free(struct tm_keys *keys); /* every keyset was released; NULL is f
 
 /*
  * Brings the live keys up to date for that time, or for the latest time that it was called with, and erases what is over. Cheap when nothing changed. Errors, of the present epoch's key:
- * those of tm_mix_key_load. The keys that there are then live all the same.
+ * those of tm_mix_key_load and tm_replay_set_open, TM_E_STATE (it was destroyed). The keys that there are then live all the same.
  */
 int tm_keys_update(struct tm_keys *keys, uint64_t now_s, uint32_t epoch_s, uint32_t grace_s) TM_MUST_CHECK;
 

@@ -3,7 +3,9 @@ librelay_la_SOURCES = \
 	relay/counters.h relay/counters.c \
 	relay/slab.h relay/slab.c \
 	relay/ring.h relay/ring.c \
-	relay/replay.h relay/replay.c \
+	relay/tagtable.h relay/tagtable.c \
+	relay/journal.h relay/journal.c \
+	relay/replay.h relay/replay_internal.h relay/replay.c relay/replay_threads.c \
 	relay/keys.h relay/keys.c relay/keyfile.c \
 	relay/randomness.h relay/randomness.c \
 	relay/mix.h relay/mix.c relay/mix_poisson.c relay/mix_pool.c \

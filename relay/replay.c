@@ -1,46 +1,175 @@
 #include "config.h"
 
-#include <sys/mman.h>
-
-#include <pthread.h>
-#include <stdatomic.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <sodium.h>
 
-#include "relay/replay.h"
+#include "base/log.h"
 
-#define TAG_LEN TM_SPHINX_REPLAY_TAG_LEN
-#define FIRST_SLOTS 4096
-#define GROW_NUM 7        /* grow above a load of 7/10 */
-#define FULL_NUM 9        /* no memory to grow: full above 9/10 */
-#define LOAD_DEN 10
-#define MOVE_PER_BATCH 128 /* old slots that every batch moves ... */
-#define MOVE_PER_TAG 4     /* ... and more with each new tag: the move is over long before the next one is due */
+#include "relay/replay_internal.h"
 
-/* A zero tag marks a free slot; the real zero tag is remembered by a flag. */
-struct table {
-  uint8_t (*slots)[TAG_LEN];
-  uint64_t n; /* a power of two */
-};
+#define CHUNK 64 /* tags hashed and fetched ahead at a time */
 
-struct tm_replay_set {
-  struct table now;
-  struct table old;  /* n > 0: being moved; read, never written */
-  uint64_t moved;    /* slots of old that are in now */
-  uint64_t count, max;
-  bool has_zero;
-  uint8_t key[crypto_shorthash_KEYBYTES];
-};
+/* ---- check ---- */
 
-struct tm_replay {
-  pthread_mutex_t mutex;
-  uint64_t ticket; /* under the mutex */
-  atomic_uint_least64_t durable;
-};
+static uint64_t fingerprint(const struct tm_replay_set *set, const uint8_t tag[static TM_SPHINX_REPLAY_TAG_LEN])
+{
+  uint8_t hash[crypto_shorthash_BYTES];
+  uint64_t v = 0;
 
-static const uint8_t zero_tag[TAG_LEN];
+  crypto_shorthash(hash, tag, TM_SPHINX_REPLAY_TAG_LEN, set->key);
+  for (unsigned i = 0; i < sizeof hash; i++)
+    v |= (uint64_t)hash[i] << (8 * i);
+  return v;
+}
+
+static void say_full(struct tm_replay_set *set)
+{
+  const char *why = set->table.count >= set->max ? "it has as many tags as replay-max-tags allows"
+                    : set->journal == NULL || set->room > 0 ? "there is no memory for more"
+                    : set->disk_full ? "there is no space on the disk" : "the disk is too slow";
+
+  if (!set->said_full)
+    tm_log(TM_LOG_ERROR, "replay", "the replay set is full; new packets are dropped", TM_KV_NAME("reason", why),
+           TM_KV_INT("tags", set->table.count), TM_KV_END);
+  set->said_full = true;
+}
+
+static void remember(struct tm_replay *r, struct tm_replay_set *set, uint64_t tag)
+{
+  if (set->journal == NULL)
+    return;
+  set->pending[set->n_pending++] = tag;
+  set->room--;
+  r->n_pending++;
+  if (r->n_pending == 1 || r->n_pending == TM_REPLAY_GROUP_TAGS)
+    pthread_cond_signal(&r->work);
+}
+
+static enum tm_replay_verdict judge(struct tm_replay *r, struct tm_replay_set *set, uint64_t tag)
+{
+  bool may = set->table.count < set->max && (set->journal == NULL || (set->n_pending < TM_REPLAY_PENDING_MAX && set->room > 0));
+
+  if (atomic_load_explicit(&set->failed, memory_order_relaxed))
+    return TM_REPLAY_FAILED;
+  switch (tm_tagtable_insert(&set->table, tag, may)) {
+  case TM_TAG_KNOWN:
+    return TM_REPLAY_KNOWN;
+  case TM_TAG_NEW:
+    if (may) {
+      remember(r, set, tag);
+      return TM_REPLAY_NEW;
+    }
+    break;
+  case TM_TAG_NO_ROOM:
+    break;
+  }
+  say_full(set);
+  return TM_REPLAY_FULL;
+}
+
+static uint64_t check_chunk(struct tm_replay *r, struct tm_replay_query *queries, size_t n)
+{
+  uint64_t tag[CHUNK], ticket;
+  bool chores = false;
+
+  for (size_t i = 0; i < n; i++)
+    tag[i] = fingerprint(queries[i].set, queries[i].tag);
+  pthread_mutex_lock(&r->mutex);
+  for (size_t i = 0; i < n; i++)
+    tm_tagtable_prefetch(&queries[i].set->table, tag[i]);
+  for (size_t i = 0; i < n; i++) {
+    queries[i].verdict = judge(r, queries[i].set, tag[i]);
+    if (i + 1 == n || queries[i + 1].set != queries[i].set)
+      chores |= tm_tagtable_has_chore(&queries[i].set->table);
+  }
+  ticket = ++r->ticket;
+  if (r->n_pending == 0 && !r->busy)
+    atomic_store_explicit(&r->durable, ticket, memory_order_release);
+  if (chores)
+    pthread_cond_signal(&r->chores);
+  pthread_mutex_unlock(&r->mutex);
+  return ticket;
+}
+
+uint64_t tm_replay_check(struct tm_replay *replay, struct tm_replay_query *queries, size_t n)
+{
+  uint64_t ticket;
+
+  do {
+    size_t some = n < CHUNK ? n : CHUNK;
+    ticket = check_chunk(replay, queries, some);
+    queries += some;
+    n -= some;
+  } while (n > 0);
+  return ticket;
+}
+
+/* ---- tickets ---- */
+
+bool tm_replay_lost(const struct tm_replay *replay, uint64_t ticket)
+{
+  size_t n = atomic_load_explicit(&replay->n_lost, memory_order_acquire);
+
+  for (size_t i = 0; i < n; i++)
+    if (ticket >= atomic_load_explicit(&replay->lost[i].from, memory_order_relaxed) &&
+        ticket <= atomic_load_explicit(&replay->lost[i].to, memory_order_acquire))
+      return true;
+  return false;
+}
+
+bool tm_replay_durable(const struct tm_replay *replay, uint64_t ticket)
+{
+  return ticket <= atomic_load_explicit(&replay->durable, memory_order_acquire) &&
+         ticket <= atomic_load_explicit(&replay->hold, memory_order_acquire) && !tm_replay_lost(replay, ticket);
+}
+
+void tm_replay_hold(struct tm_replay *replay, uint64_t ticket)
+{
+  atomic_store_explicit(&replay->hold, ticket, memory_order_release);
+}
+
+/* ---- life ---- */
+
+static int make_locks(struct tm_replay *r)
+{
+  pthread_condattr_t attr;
+  bool good = pthread_condattr_init(&attr) == 0;
+
+  if (!good)
+    return TM_E_NOMEM;
+  good = pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0 && pthread_mutex_init(&r->mutex, NULL) == 0;
+  if (good && pthread_cond_init(&r->work, &attr) != 0) {
+    pthread_mutex_destroy(&r->mutex);
+    good = false;
+  }
+  if (good && pthread_cond_init(&r->chores, &attr) != 0) {
+    pthread_cond_destroy(&r->work);
+    pthread_mutex_destroy(&r->mutex);
+    good = false;
+  }
+  pthread_condattr_destroy(&attr);
+  return good ? TM_OK : TM_E_NOMEM;
+}
+
+static void drop_locks(struct tm_replay *r)
+{
+  pthread_cond_destroy(&r->chores);
+  pthread_cond_destroy(&r->work);
+  pthread_mutex_destroy(&r->mutex);
+  free(r);
+}
+
+static void end_thread(struct tm_replay *r, bool *stop, pthread_cond_t *cond, pthread_t thread)
+{
+  pthread_mutex_lock(&r->mutex);
+  *stop = true;
+  pthread_cond_signal(cond);
+  pthread_mutex_unlock(&r->mutex);
+  pthread_join(thread, NULL);
+}
 
 int tm_replay_new(struct tm_replay **out)
 {
@@ -49,11 +178,20 @@ int tm_replay_new(struct tm_replay **out)
   *out = NULL;
   if (r == NULL)
     return TM_E_NOMEM;
-  if (pthread_mutex_init(&r->mutex, NULL) != 0) {
+  atomic_init(&r->hold, UINT64_MAX);
+  if (make_locks(r) != TM_OK) {
     free(r);
     return TM_E_NOMEM;
   }
-  atomic_init(&r->durable, UINT64_MAX);
+  if (pthread_create(&r->helper_thread, NULL, tm_replay_helper_main, r) != 0) {
+    drop_locks(r);
+    return TM_E_IO;
+  }
+  if (pthread_create(&r->journal_thread, NULL, tm_replay_journal_main, r) != 0) {
+    end_thread(r, &r->stop_helper, &r->chores, r->helper_thread);
+    drop_locks(r);
+    return TM_E_IO;
+  }
   *out = r;
   return TM_OK;
 }
@@ -62,29 +200,12 @@ void tm_replay_free(struct tm_replay *replay)
 {
   if (replay == NULL)
     return;
-  pthread_mutex_destroy(&replay->mutex);
-  free(replay);
+  end_thread(replay, &replay->stop, &replay->work, replay->journal_thread);
+  end_thread(replay, &replay->stop_helper, &replay->chores, replay->helper_thread);
+  drop_locks(replay);
 }
 
-static int table_new(struct table *t, uint64_t n)
-{
-  void *memory = mmap(NULL, n * TAG_LEN, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-  if (memory == MAP_FAILED)
-    return TM_E_NOMEM;
-  t->slots = memory;
-  t->n = n;
-  return TM_OK;
-}
-
-static void table_free(struct table *t)
-{
-  if (t->n > 0)
-    munmap(t->slots, t->n * TAG_LEN);
-  *t = (struct table){NULL, 0};
-}
-
-int tm_replay_set_new(struct tm_replay_set **out, uint64_t max_tags, const struct tm_rng *rng)
+static int set_make(struct tm_replay_set **out, struct tm_replay *replay, uint64_t max_tags, const uint8_t key[static 16])
 {
   struct tm_replay_set *set;
 
@@ -92,116 +213,114 @@ int tm_replay_set_new(struct tm_replay_set **out, uint64_t max_tags, const struc
   if (max_tags == 0 || max_tags > TM_REPLAY_TAGS_MAX)
     return TM_E_TOO_BIG;
   set = calloc(1, sizeof *set);
-  if (set == NULL || table_new(&set->now, FIRST_SLOTS) != TM_OK) {
+  if (set == NULL || tm_tagtable_init(&set->table, max_tags) != TM_OK) {
     free(set);
     return TM_E_NOMEM;
   }
+  set->replay = replay;
   set->max = max_tags;
-  tm_rng_fill(rng, set->key, sizeof set->key);
+  atomic_init(&set->failed, false);
+  memcpy(set->key, key, sizeof set->key);
+  *out = set;
+  return TM_OK;
+}
+
+static void set_show(struct tm_replay_set *set)
+{
+  struct tm_replay *r = set->replay;
+
+  pthread_mutex_lock(&r->mutex);
+  set->next = r->sets;
+  r->sets = set;
+  pthread_cond_signal(&r->work); /* it may want room */
+  pthread_mutex_unlock(&r->mutex);
+}
+
+int tm_replay_set_new(struct tm_replay_set **out, struct tm_replay *replay, uint64_t max_tags, const uint8_t key[static 16])
+{
+  int err = set_make(out, replay, max_tags, key);
+
+  if (err == TM_OK)
+    set_show(*out);
+  return err;
+}
+
+/* Nobody else knows the set yet. More tags than its cap, which may have been lowered since, are remembered all the same. */
+static int recall(void *arg, const uint64_t *tags, size_t n)
+{
+  struct tm_replay_set *set = arg;
+  struct tm_tagtable_chore chore;
+
+  for (size_t i = 0; i < n; i++)
+    tm_tagtable_prefetch(&set->table, tags[i]);
+  for (size_t i = 0; i < n; i++)
+    if (tm_tagtable_insert(&set->table, tags[i], true) == TM_TAG_NO_ROOM)
+      return TM_E_NOMEM;
+  while (tm_tagtable_chore(&set->table, &chore)) {
+    tm_tagtable_chore_do(&chore);
+    tm_tagtable_chore_done(&set->table, &chore);
+  }
+  return TM_OK;
+}
+
+int tm_replay_set_open(struct tm_replay_set **out, struct tm_replay *replay, uint64_t max_tags, const char *path,
+                       const struct tm_journal_keys *keys, uint64_t epoch)
+{
+  struct tm_replay_set *set;
+  int err = set_make(&set, replay, max_tags, keys->tag);
+
+  *out = NULL;
+  if (err != TM_OK)
+    return err;
+  set->pending = calloc(TM_REPLAY_PENDING_MAX, sizeof *set->pending);
+  set->writing = calloc(TM_REPLAY_PENDING_MAX, sizeof *set->writing);
+  err = set->pending == NULL || set->writing == NULL ? TM_E_NOMEM : tm_journal_open(&set->journal, path, keys, epoch, recall, set);
+  if (err != TM_OK) {
+    int saved = errno;
+    tm_replay_set_dispose(set);
+    errno = saved;
+    return err;
+  }
+  set->room = tm_replay_tags_in(tm_journal_room(set->journal));
+  if (set->table.count > 0)
+    tm_log(TM_LOG_INFO, "replay", "the replay journal was read", TM_KV_INT("epoch", epoch), TM_KV_INT("tags", set->table.count), TM_KV_END);
+  set_show(set);
   *out = set;
   return TM_OK;
 }
 
 void tm_replay_set_free(struct tm_replay_set *set)
 {
+  struct tm_replay *r;
+
   if (set == NULL)
     return;
-  table_free(&set->now);
-  table_free(&set->old);
-  sodium_memzero(set, sizeof *set);
-  free(set);
+  r = set->replay;
+  pthread_mutex_lock(&r->mutex);
+  set->closing = true;
+  r->n_closing++;
+  pthread_cond_signal(&r->work);
+  pthread_mutex_unlock(&r->mutex);
 }
 
-uint64_t tm_replay_set_count(const struct tm_replay_set *set) { return set->count; }
-
-/* The slot of a tag, or the free one where it would go. There is always a free one: load stays under FULL_NUM/LOAD_DEN. */
-static uint64_t find(const struct tm_replay_set *set, const struct table *t, const uint8_t *tag)
+uint64_t tm_replay_set_count(struct tm_replay_set *set)
 {
-  uint8_t hash[crypto_shorthash_BYTES];
-  uint64_t at;
+  uint64_t n;
 
-  crypto_shorthash(hash, tag, TAG_LEN, set->key);
-  memcpy(&at, hash, sizeof at);
-  for (at &= t->n - 1;; at = (at + 1) & (t->n - 1))
-    if (memcmp(t->slots[at], tag, TAG_LEN) == 0 || memcmp(t->slots[at], zero_tag, TAG_LEN) == 0)
-      return at;
+  pthread_mutex_lock(&set->replay->mutex);
+  n = set->table.count;
+  pthread_mutex_unlock(&set->replay->mutex);
+  return n;
 }
 
-static bool is_in(const struct tm_replay_set *set, const struct table *t, const uint8_t *tag)
+uint64_t tm_replay_set_bytes(struct tm_replay_set *set)
 {
-  return t->n > 0 && memcmp(t->slots[find(set, t, tag)], tag, TAG_LEN) == 0;
+  uint64_t n;
+
+  pthread_mutex_lock(&set->replay->mutex);
+  n = tm_tagtable_bytes(&set->table);
+  pthread_mutex_unlock(&set->replay->mutex);
+  return n;
 }
 
-/* Moves some slots over. Those behind `moved` are found in old until then, and old frees nothing, so no tag is ever out of sight. */
-static void move_some(struct tm_replay_set *set, uint64_t slots)
-{
-  for (; set->old.n > 0 && slots > 0; slots--) {
-    const uint8_t *tag = set->old.slots[set->moved];
-    if (memcmp(tag, zero_tag, TAG_LEN) != 0)
-      memcpy(set->now.slots[find(set, &set->now, tag)], tag, TAG_LEN);
-    if (++set->moved == set->old.n)
-      table_free(&set->old);
-  }
-}
-
-/* Makes room for one more tag if it can; false: full. */
-static bool make_room(struct tm_replay_set *set)
-{
-  struct table next;
-
-  if (set->count >= set->max)
-    return false;
-  if (set->count + 1 <= set->now.n / LOAD_DEN * GROW_NUM)
-    return true;
-  if (set->old.n == 0 && table_new(&next, set->now.n * 2) == TM_OK) {
-    set->old = set->now;
-    set->now = next;
-    set->moved = 0;
-    return true;
-  }
-  return set->count + 1 <= set->now.n / LOAD_DEN * FULL_NUM;
-}
-
-static enum tm_replay_verdict insert(struct tm_replay_set *set, const uint8_t *tag)
-{
-  if (memcmp(tag, zero_tag, TAG_LEN) == 0) {
-    enum tm_replay_verdict v = set->has_zero ? TM_REPLAY_KNOWN : TM_REPLAY_NEW;
-    set->has_zero = true;
-    return v;
-  }
-  if (is_in(set, &set->now, tag) || is_in(set, &set->old, tag))
-    return TM_REPLAY_KNOWN;
-  if (!make_room(set))
-    return TM_REPLAY_FULL;
-  memcpy(set->now.slots[find(set, &set->now, tag)], tag, TAG_LEN);
-  set->count++;
-  move_some(set, MOVE_PER_TAG);
-  return TM_REPLAY_NEW;
-}
-
-uint64_t tm_replay_check(struct tm_replay *replay, struct tm_replay_query *queries, size_t n)
-{
-  struct tm_replay_set *last = NULL;
-  uint64_t ticket;
-
-  pthread_mutex_lock(&replay->mutex);
-  for (size_t i = 0; i < n; i++) {
-    if (queries[i].set != last)
-      move_some(queries[i].set, MOVE_PER_BATCH);
-    last = queries[i].set;
-    queries[i].verdict = insert(queries[i].set, queries[i].tag);
-  }
-  ticket = ++replay->ticket;
-  pthread_mutex_unlock(&replay->mutex);
-  return ticket;
-}
-
-bool tm_replay_durable(const struct tm_replay *replay, uint64_t ticket)
-{
-  return ticket <= atomic_load_explicit(&replay->durable, memory_order_acquire);
-}
-
-void tm_replay_hold(struct tm_replay *replay, uint64_t ticket)
-{
-  atomic_store_explicit(&replay->durable, ticket, memory_order_release);
-}
+bool tm_replay_set_failed(const struct tm_replay_set *set) { return atomic_load(&set->failed); }

@@ -93,6 +93,8 @@ static void replays(struct tm_worker *w, const struct tm_keyset *keys, size_t n)
       w->hop[i].verdict = TM_SPHINX_E_REPLAY;
     if (w->query[j].verdict == TM_REPLAY_FULL)
       w->item[i]->drop = TM_DROP_REPLAY_FULL;
+    if (w->query[j].verdict == TM_REPLAY_FAILED)
+      w->item[i]->drop = TM_DROP_REPLAY_JOURNAL;
   }
   sodium_memzero(w->query, m * sizeof w->query[0]);
 }

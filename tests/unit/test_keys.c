@@ -53,7 +53,7 @@ static char *file_of(const char *name)
 
 static struct tm_keys *make(void)
 {
-  struct tm_keys_config config = {.state_dir = dir, .replay_max = 1000, .rng = &tm_rng_system};
+  struct tm_keys_config config = {.state_dir = dir, .replay = replay, .replay_max = 1000};
   struct tm_keys *keys;
 
   assert_int_equal(tm_keys_new(&keys, &config), TM_OK);

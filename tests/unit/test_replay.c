@@ -15,6 +15,7 @@
 #include "relay/replay.h"
 
 static struct tm_replay *replay;
+static const uint8_t sip_key[16] = "not secret here";
 
 static int start(void **state)
 {
@@ -33,7 +34,7 @@ static struct tm_replay_set *make(uint64_t max)
 {
   struct tm_replay_set *set;
 
-  assert_int_equal(tm_replay_set_new(&set, max, &tm_rng_system), TM_OK);
+  assert_int_equal(tm_replay_set_new(&set, replay, max, sip_key), TM_OK);
   return set;
 }
 
@@ -110,8 +111,8 @@ static void test_full_fails_closed(void **state)
   struct tm_replay_set *set;
 
   (void)state;
-  assert_int_equal(tm_replay_set_new(&set, 0, &tm_rng_system), TM_E_TOO_BIG);
-  assert_int_equal(tm_replay_set_new(&set, TM_REPLAY_TAGS_MAX + 1, &tm_rng_system), TM_E_TOO_BIG);
+  assert_int_equal(tm_replay_set_new(&set, replay, 0, sip_key), TM_E_TOO_BIG);
+  assert_int_equal(tm_replay_set_new(&set, replay, TM_REPLAY_TAGS_MAX + 1, sip_key), TM_E_TOO_BIG);
   set = make(5000);
   for (uint64_t i = 0; i < 5000; i++)
     assert_int_equal(ask_number(set, i), TM_REPLAY_NEW);

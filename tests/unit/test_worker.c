@@ -28,13 +28,14 @@ static tm_sphinx *sphinx;
 
 static int start(void **state)
 {
-  struct tm_keys_config config = {.state_dir = dir, .replay_max = 100000, .rng = &tm_rng_system};
+  struct tm_keys_config config = {.state_dir = dir, .replay_max = 100000};
 
   (void)state;
   tm_log_set_level(TM_LOG_ERROR);
   snprintf(dir, sizeof dir, "/tmp/tidemill-test-worker-XXXXXX");
   if (mkdtemp(dir) == NULL || tm_slab_new(&slab, SLAB) != TM_OK || tm_replay_new(&replay) != TM_OK)
     return -1;
+  config.replay = replay;
   for (uint64_t e = 9; e <= 11; e++)
     if (tm_mix_key_make(dir, e, &tm_rng_system) != TM_OK)
       return -1;
