@@ -1,5 +1,5 @@
 if HAVE_CMOCKA
-relay_tests = test_relay test_entry test_mix test_ring test_replay test_counters test_keys test_worker test_store test_relay_options \
+relay_tests = test_relay test_entry test_mix test_ring test_tagtable test_journal test_replay test_replay_kill test_counters test_keys test_worker test_store test_relay_options \
 	test_anonymity
 # A sanitizer brings its own malloc: there is nothing to count there.
 if !INSTRUMENTED
@@ -35,6 +35,18 @@ test_replay_SOURCES = tests/unit/test_replay.c
 test_replay_CFLAGS = $(RELAY_TEST_CFLAGS)
 test_replay_LDADD = $(RELAY_TEST_LIBS)
 
+test_replay_kill_SOURCES = tests/unit/test_replay_kill.c tests/unit/disk_shim.c tests/unit/disk_shim.h
+test_replay_kill_CFLAGS = $(RELAY_TEST_CFLAGS)
+test_replay_kill_LDADD = $(RELAY_TEST_LIBS)
+
+test_tagtable_SOURCES = tests/unit/test_tagtable.c
+test_tagtable_CFLAGS = $(RELAY_TEST_CFLAGS)
+test_tagtable_LDADD = $(RELAY_TEST_LIBS)
+
+test_journal_SOURCES = tests/unit/test_journal.c tests/unit/disk_shim.c tests/unit/disk_shim.h
+test_journal_CFLAGS = $(RELAY_TEST_CFLAGS)
+test_journal_LDADD = $(RELAY_TEST_LIBS)
+
 test_counters_SOURCES = tests/unit/test_counters.c
 test_counters_CFLAGS = $(RELAY_TEST_CFLAGS)
 test_counters_LDADD = $(RELAY_TEST_LIBS)
@@ -59,3 +71,9 @@ test_flow_SOURCES = tests/unit/test_flow.c
 test_flow_CFLAGS = $(RELAY_TEST_CFLAGS)
 test_flow_LDADD = libbench.la $(RELAY_TEST_LIBS) -lm
 endif
+
+# A thousand kills; some minutes.
+.PHONY: check-long-replay
+check-long: check-long-replay
+check-long-replay: test_replay_kill$(EXEEXT)
+	TIDEMILL_KILLS=1000 ./test_replay_kill$(EXEEXT)
