@@ -62,8 +62,8 @@ static const struct tm_option options[] = {
    .help = "Replies that may wait for one client."},
   {.name = "replay-max-tags", .kind = TM_OPTION_INTEGER, AT(replay_max_tags), .min = 1024, .max = TM_REPLAY_TAGS_MAX, .unit = "packets",
    .fallback = "20000000",
-   .help = "Packets that one mix key may open. Beyond that packets are dropped, as replays could not be told any more. Each takes 23 to 46 "
-           "bytes of memory; 100 packets a second for a day are 8,640,000."},
+   .help = "Packets that one mix key may open. Beyond that packets are dropped, as replays could not be told any more. Each takes at most 16 "
+           "bytes of memory, and 8 to 36 on disk; 100 packets a second for a day are 8,640,000."},
   {.name = "batch-wait-ms", .kind = TM_OPTION_INTEGER, AT(batch_wait_ms), .min = 0, .max = 100, .unit = "milliseconds", .fallback = "3",
    .help = "How long a batch waits for more packets before it is opened."},
   {.name = "drain-ms", .kind = TM_OPTION_INTEGER, AT(drain_ms), .min = 0, .max = 600000, .unit = "milliseconds", .fallback = "5000",

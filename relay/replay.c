@@ -22,7 +22,7 @@ static uint64_t fingerprint(const struct tm_replay_set *set, const uint8_t tag[s
   crypto_shorthash(hash, tag, TM_SPHINX_REPLAY_TAG_LEN, set->key);
   for (unsigned i = 0; i < sizeof hash; i++)
     v |= (uint64_t)hash[i] << (8 * i);
-  return v;
+  return v + (v == 0);
 }
 
 static void say_full(struct tm_replay_set *set)
