@@ -198,6 +198,8 @@ static int draft(struct making *m, const struct tm_bench_world *w, const struct 
   m->draft = (struct tm_document_draft){.network = "bench", .valid_from = now_s(), .valid_until = now_s() + 86400, .relays = m->relay};
   tm_params_standard(&m->draft.params);
   m->draft.params.epoch_s = EPOCH_S;
+  m->draft.params.loop_ms = 0; /* sinks bring no loop home: the relay would hold its mix */
+  m->draft.params.dummy_ms = 0;
   m->draft.params.mean_delay_ms = o->mean_delay_ms;
   add(m, "relay", &w->relay, w->entry ? TM_ROLE_ENTRY : TM_ROLE_MIX, w->entry ? 0 : 2);
   for (size_t i = 0; i < w->peers; i++) {

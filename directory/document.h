@@ -17,6 +17,7 @@
 #define TM_DOCUMENT_LAYERS 3
 #define TM_DOCUMENT_AUTHORITIES_MAX 32
 #define TM_RELAY_NAME_MAX 31         /* [a-z0-9-], first a letter */
+#define TM_COVER_MIN_MS 10           /* loop_ms and dummy_ms, if not 0 */
 #define TM_ADDRESS_MAX 63            /* "127.0.0.1:4711", "[::1]:4711" */
 
 enum tm_role { TM_ROLE_ENTRY = 1, TM_ROLE_MIX = 2, TM_ROLE_STORE = 4 }; /* bits */
@@ -34,6 +35,8 @@ struct tm_params {
   uint32_t pool_min;           /* packets that always stay */
   uint32_t pool_share_permille;/* of what is above pool_min, released at each interval */
   uint32_t pool_floor;         /* at each interval the relay fills the pool with its own dummies up to so many */
+  uint32_t loop_ms;            /* mean interval of a relay's loops to itself; 0: none */
+  uint32_t dummy_ms;           /* mean interval of a relay's dummies; 0: none */
   uint32_t slot_ms;            /* length of a slot: slot number = unix milliseconds / slot_ms */
   uint32_t slot_lag_ms;        /* a slot is read no sooner than so long after its end */
   uint32_t sequences;          /* K: conversations and decoys of every client */

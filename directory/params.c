@@ -35,6 +35,11 @@ static const struct tm_param table[] = {
    "timed-pool: share of what is above pool_min that each release lets go."},
   {AT(pool_floor), 0, 1000000, 96, NULL, "packets",
    "timed-pool: before each release the relay fills the pool with dummies of its own up to so many packets."},
+  {AT(loop_ms), 0, 3600000, 200, NULL, "milliseconds",
+   "Mean interval at which a relay sends loops, packets to itself; 0: none. When they do not come home it raises an "
+   "alarm, within ten such intervals: less than packets take to leave a mix."},
+  {AT(dummy_ms), 0, 3600000, 500, NULL, "milliseconds",
+   "Mean interval at which a relay sends dummies, decoy requests of its own; 0: none."},
   {AT(slot_ms), 100, 86400000, 30000, NULL, "milliseconds",
    "Length of a slot, in which each sequence may write one box. Slot number = unix milliseconds / slot_ms."},
   {AT(slot_lag_ms), 0, 86400000, 60000, NULL, "milliseconds",
@@ -128,6 +133,8 @@ const char *tm_params_conflict(const struct tm_params *p)
 {
   if (p->key_grace_s > p->epoch_s)
     return "key_grace_s is more than epoch_s: a relay would have to try three keys";
+  if ((p->loop_ms != 0 && p->loop_ms < TM_COVER_MIN_MS) || (p->dummy_ms != 0 && p->dummy_ms < TM_COVER_MIN_MS))
+    return "loop_ms and dummy_ms must be 0 (none) or at least 10: relays would do little but make cover";
   if (p->downlink_us >= p->tick_us)
     return "downlink_us is not less than tick_us: replies would pile up at the entry";
   if ((uint64_t)p->box_expiry_s * 1000 <= (uint64_t)p->slot_ms + p->slot_lag_ms)

@@ -243,7 +243,7 @@ def main():
     code = 1
     try:
         directory, lock = prepare(args.network)
-        network = net.Network(directory, args.programs)
+        network = net.Network(directory, args.programs, cover=True)
         print("\n  Tidemill: a message through five relays\n", flush=True)
         if args.network:
             stay(network, screen)

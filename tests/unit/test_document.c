@@ -495,6 +495,11 @@ static void test_param_conflicts(void **state)
   assert_int_equal(try_replaced("param key_grace_s 3600\n", "param key_grace_s 86400\n"), TM_OK);
   p.epoch_s = p.key_grace_s - 1;
   assert_non_null(tm_params_conflict(&p));
+  assert_int_equal(try_replaced("param loop_ms 200\n", "param loop_ms 9\n"), TM_E_SYNTAX);
+  assert_int_equal(try_replaced("param loop_ms 200\n", "param loop_ms 10\n"), TM_OK);
+  assert_int_equal(try_replaced("param loop_ms 200\n", "param loop_ms 0\n"), TM_OK);
+  assert_int_equal(try_replaced("param dummy_ms 500\n", "param dummy_ms 1\n"), TM_E_SYNTAX);
+  assert_int_equal(try_replaced("param dummy_ms 500\n", "param dummy_ms 0\n"), TM_OK);
   assert_int_equal(try_replaced("param downlink_us 250000\n", "param downlink_us 500000\n"), TM_E_SYNTAX);
   assert_int_equal(try_replaced("param box_expiry_s 604800\n", "param box_expiry_s 90\n"), TM_E_SYNTAX);
   assert_int_equal(try_replaced("param box_expiry_s 604800\n", "param box_expiry_s 91\n"), TM_OK);
