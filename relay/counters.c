@@ -78,7 +78,7 @@ bool tm_snapshot_balanced(const struct tm_snapshot *s)
 {
   const struct tm_counters *t = &s->totals;
   uint64_t in = t->in_link + t->in_own + t->in_reply;
-  uint64_t gone = t->out_link + t->out_store + t->out_client;
+  uint64_t gone = t->out_link + t->out_store + t->out_client + t->out_loop;
 
   for (size_t i = TM_DROP_NONE + 1; i < TM_DROPS; i++)
     gone += t->drop[i];
@@ -128,6 +128,20 @@ static json_t *store_json(const struct tm_store_totals *s)
   return store;
 }
 
+static json_t *cover_json(const struct tm_cover_totals *c)
+{
+  json_t *cover = json_object();
+
+  put(cover, "loops", c->loops);
+  put(cover, "home", c->home);
+  put(cover, "late", c->late);
+  put(cover, "dummies", c->dummies);
+  put(cover, "alarms", c->alarms);
+  json_object_set_new(cover, "alarm", json_boolean(c->alarm));
+  json_object_set_new(cover, "held", json_boolean(c->held));
+  return cover;
+}
+
 static json_t *snapshot_json(const struct tm_snapshot *s)
 {
   const struct tm_counters *t = &s->totals;
@@ -142,6 +156,7 @@ static json_t *snapshot_json(const struct tm_snapshot *s)
   put(out, "link", t->out_link);
   put(out, "store", t->out_store);
   put(out, "client", t->out_client);
+  put(out, "loop", t->out_loop);
   put(links, "relays", s->relay_links);
   put(links, "clients", s->client_links);
   json_object_set_new(root, "name", json_string(s->name));
@@ -151,6 +166,7 @@ static json_t *snapshot_json(const struct tm_snapshot *s)
   put(root, "held", s->held);
   json_object_set_new(root, "drop", drops_json(t));
   json_object_set_new(root, "store", store_json(&s->store));
+  json_object_set_new(root, "cover", cover_json(&s->cover));
   json_object_set_new(root, "links", links);
   json_object_set_new(root, "balanced", json_boolean(tm_snapshot_balanced(s)));
   return root;

@@ -1,7 +1,7 @@
 /*
  * What became of every packet, in totals: the accounting equation of a relay (doc/spec/mixing.md, section 9).
  *
- *   in.link + in.own + in.reply = out.link + out.store + out.client + held + sum of drop.*
+ *   in.link + in.own + in.reply = out.link + out.store + out.client + out.loop + held + sum of drop.*
  *
  * `held` is counted where packets are (rings, batches, mix, queues), never derived from the rest: else the equation could not fail.
  * The loop thread alone owns these numbers; workers and store report through the items that they hand back. Nothing here can name a
@@ -56,13 +56,21 @@ enum tm_drop tm_drop_of_verdict(int verdict);
 
 struct tm_counters {
   uint64_t in_link, in_own, in_reply;
-  uint64_t out_link, out_store, out_client;
+  uint64_t out_link, out_store, out_client, out_loop;
   uint64_t drop[TM_DROPS];
 };
 
 /* Totals of the store, for the counters file. */
 struct tm_store_totals {
   uint64_t boxes, put, get_hit, get_miss, conflict, refused, full, failed, expired;
+};
+
+/* A relay's own packets, for the counters file. */
+struct tm_cover_totals {
+  uint64_t loops, dummies; /* sent into the mix */
+  uint64_t home, late;     /* loops that came home in time, and not */
+  uint64_t alarms;         /* how often loops did not come home */
+  bool alarm, held;        /* at this moment: they do not; the mix is held for it */
 };
 
 /* One moment of a relay, taken by the loop thread while nothing is in its own hands. */
@@ -73,6 +81,7 @@ struct tm_snapshot {
   uint64_t held;
   uint64_t slab_used; /* an independent count of the same: items that are not free */
   struct tm_store_totals store;
+  struct tm_cover_totals cover;
   uint64_t relay_links, client_links;
 };
 

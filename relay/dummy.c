@@ -14,6 +14,7 @@ struct tm_dummy {
   const struct tm_rng *rng;
   tm_sphinx *sphinx;
   uint8_t body[TM_SPHINX_BODY_LEN];
+  uint8_t loop_key[crypto_generichash_KEYBYTES];
 };
 
 /* What one call works with. */
@@ -23,6 +24,7 @@ struct making {
   uint64_t epoch;
   tm_sphinx_node path[TM_SPHINX_HOPS_MAX];
   size_t hops;
+  uint64_t delay_ms; /* of the path */
 };
 
 int tm_dummy_new(struct tm_dummy **out, const struct tm_rng *rng)
@@ -33,6 +35,7 @@ int tm_dummy_new(struct tm_dummy **out, const struct tm_rng *rng)
   if (d == NULL)
     return TM_E_NOMEM;
   d->rng = rng;
+  tm_rng_fill(rng, d->loop_key, sizeof d->loop_key);
   if (tm_sphinx_new(&d->sphinx, NULL, TM_SPHINX_BODY_LEN) != TM_SPHINX_OK) {
     free(d);
     return TM_E_STATE;
@@ -50,20 +53,29 @@ void tm_dummy_free(struct tm_dummy *dummy)
   free(dummy);
 }
 
-/* layer 0: whoever has the role. */
+/* role: one of these bits. layer 0: any. */
 static bool fits(const struct tm_relay_info *relay, unsigned role, unsigned layer, uint64_t epoch)
 {
   return (relay->roles & role) != 0 && (layer == 0 || relay->layer == layer) && tm_relay_key(relay, epoch) != NULL;
 }
 
-static uint32_t draw_delay(const struct making *m)
+uint32_t tm_dummy_delay(const struct tm_dummy *dummy, const struct tm_params *params)
 {
-  const struct tm_params *p = tm_document_params(m->doc);
-  double ms = tm_rng_exponential(m->dummy->rng, (double)p->mean_delay_ms);
+  double ms = tm_rng_exponential(dummy->rng, (double)params->mean_delay_ms);
 
-  if (p->strategy != TM_STRATEGY_POISSON)
+  if (params->strategy != TM_STRATEGY_POISSON)
     return 0;
   return ms >= TM_SPHINX_DELAY_MAX_MS ? TM_SPHINX_DELAY_MAX_MS : (uint32_t)ms;
+}
+
+static void append(struct making *m, const struct tm_relay_info *relay, uint32_t delay_ms)
+{
+  tm_sphinx_node *node = &m->path[m->hops++];
+
+  memcpy(node->identity, relay->identity, sizeof node->identity);
+  memcpy(node->mix_point, tm_relay_key(relay, m->epoch)->point, sizeof node->mix_point);
+  node->delay_ms = delay_ms;
+  m->delay_ms += delay_ms;
 }
 
 /* Appends a relay drawn uniformly from those that fit. */
@@ -82,10 +94,7 @@ static bool add_hop(struct making *m, unsigned role, unsigned layer)
     const struct tm_relay_info *relay = tm_document_relay(m->doc, i);
     if (!fits(relay, role, layer, m->epoch) || chosen-- > 0)
       continue;
-    tm_sphinx_node *node = &m->path[m->hops++];
-    memcpy(node->identity, relay->identity, sizeof node->identity);
-    memcpy(node->mix_point, tm_relay_key(relay, m->epoch)->point, sizeof node->mix_point);
-    node->delay_ms = draw_delay(m);
+    append(m, relay, tm_dummy_delay(m->dummy, tm_document_params(m->doc)));
     return true;
   }
   return false;
@@ -159,4 +168,84 @@ int tm_dummy_make(struct tm_dummy *dummy, const struct tm_document *doc, const s
   sodium_memzero(&m, sizeof m);
   sodium_memzero(dummy->body, sizeof dummy->body);
   return err;
+}
+
+/* ---- loops ---- */
+
+/* Round the ring: the layers behind its own, an entry or a store, the layers before its own, home. One that is no mix begins and ends the round itself. */
+static bool draw_loop(struct making *m, const struct tm_relay_info *self)
+{
+  const struct tm_relay_info *home = tm_document_find(m->doc, self->identity); /* the one with the keys */
+  unsigned own = (self->roles & TM_ROLE_MIX) != 0 ? self->layer : 0;
+
+  m->hops = 0;
+  m->delay_ms = 0;
+  if (home == NULL || !fits(home, self->roles, 0, m->epoch))
+    return false;
+  for (unsigned layer = own + 1; layer <= TM_DOCUMENT_LAYERS; layer++)
+    if (!add_hop(m, TM_ROLE_MIX, layer))
+      return false;
+  if (own > 0 && !add_hop(m, TM_ROLE_ENTRY | TM_ROLE_STORE, 0))
+    return false;
+  for (unsigned layer = 1; layer < own; layer++)
+    if (!add_hop(m, TM_ROLE_MIX, layer))
+      return false;
+  append(m, home, 0); /* at home nobody looks */
+  return true;
+}
+
+#define LOOP_NAME_LEN 16 /* when it has to be home, and as many random bytes */
+
+static void loop_mac(const struct tm_dummy *dummy, const uint8_t name[static LOOP_NAME_LEN], uint8_t mac[static crypto_generichash_BYTES_MIN])
+{
+  crypto_generichash(mac, crypto_generichash_BYTES_MIN, name, LOOP_NAME_LEN, dummy->loop_key, sizeof dummy->loop_key);
+}
+
+_Static_assert(LOOP_NAME_LEN + crypto_generichash_BYTES_MIN == TM_SPHINX_HANDLE_LEN + TM_SPHINX_SURB_ID_LEN, "a loop's name and MAC are the field");
+
+int tm_loop_make(struct tm_dummy *dummy, const struct tm_document *doc, const struct tm_relay_info *self, uint64_t now_s, uint64_t home_ms,
+                 uint8_t packet[static TM_SPHINX_PACKET_LEN], uint8_t next[static TM_SPHINX_IDENTITY_LEN])
+{
+  struct making m = {.dummy = dummy, .doc = doc, .epoch = now_s / tm_document_params(doc)->epoch_s};
+  uint8_t random[TM_SPHINX_SURB_RANDOM_LEN];
+  uint8_t surb[TM_SPHINX_SURB_LEN];
+  uint8_t field[TM_SPHINX_HANDLE_LEN + TM_SPHINX_SURB_ID_LEN];
+  tm_sphinx_surb_keys keys;
+  int err = TM_E_NOT_FOUND;
+
+  memset(packet, 0, TM_SPHINX_PACKET_LEN);
+  memset(next, 0, TM_SPHINX_IDENTITY_LEN);
+  if (draw_loop(&m, self)) {
+    home_ms += m.delay_ms;
+    tm_rng_fill(dummy->rng, random, sizeof random);
+    tm_rng_fill(dummy->rng, field, LOOP_NAME_LEN);
+    memcpy(field, &home_ms, sizeof home_ms);
+    loop_mac(dummy, field, field + LOOP_NAME_LEN);
+    err = tm_sphinx_surb_create(dummy->sphinx, m.path, m.hops, field, field + TM_SPHINX_HANDLE_LEN, random, surb, &keys) == TM_SPHINX_OK
+            ? TM_OK
+            : TM_E_STATE;
+    if (err == TM_OK)
+      tm_sphinx_surb_use(dummy->sphinx, surb, dummy->body, packet, next); /* body: zeros, which the block's key hides */
+    sodium_memzero(&keys, sizeof keys);
+    sodium_memzero(random, sizeof random);
+    sodium_memzero(surb, sizeof surb);
+    sodium_memzero(field, sizeof field);
+  }
+  sodium_memzero(&m, sizeof m);
+  return err;
+}
+
+enum tm_loop tm_loop_judge(const struct tm_dummy *dummy, const uint8_t field[static TM_SPHINX_HANDLE_LEN + TM_SPHINX_SURB_ID_LEN],
+                           uint64_t now_ms)
+{
+  uint8_t mac[crypto_generichash_BYTES_MIN];
+  uint64_t home_ms;
+  enum tm_loop verdict = TM_LOOP_NONE;
+
+  loop_mac(dummy, field, mac);
+  memcpy(&home_ms, field, sizeof home_ms);
+  if (sodium_memcmp(mac, field + LOOP_NAME_LEN, sizeof mac) == 0)
+    verdict = now_ms <= home_ms ? TM_LOOP_HOME : TM_LOOP_LATE;
+  sodium_memzero(mac, sizeof mac);
+  return verdict;
 }

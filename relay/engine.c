@@ -41,6 +41,10 @@ struct tm_snapshot tm_engine_snapshot(struct tm_engine *engine)
     .slab_used = tm_slab_used(engine->slab),
   };
 
+  s.cover = engine->cover_totals;
+  s.cover.alarms = engine->cover.alarms;
+  s.cover.alarm = engine->cover.raised;
+  s.cover.held = tm_cover_holds(&engine->cover, tm_clock_mono_ms(engine->clock));
   s.held = (engine->mix != NULL ? tm_mix_count(engine->mix) : 0) + engine->n_waiting;
   for (size_t i = 0; i < engine->n_workers; i++)
     s.held += tm_worker_held(engine->worker[i]);
@@ -127,6 +131,7 @@ void tm_engine_stop(struct tm_engine *engine)
   engine->draining = true;
   engine->drain_until_ms = tm_clock_mono_ms(engine->clock) + engine->config->drain_ms;
   tm_network_stop_listening(engine->net);
+  tm_cover_stop(&engine->cover);
   if (engine->mix != NULL)
     tm_mix_drain(engine->mix);
   if (start_timer(engine, &engine->drain_timer, on_drain, DRAIN_LOOK_MS) != TM_OK)
@@ -174,7 +179,8 @@ static int start_timers(struct tm_engine *e, bool signals)
 
   e->mix_timer = event_new(e->base, -1, 0, tm_engine_on_mix, e);
   e->ticket_timer = event_new(e->base, -1, 0, tm_engine_on_ticket, e);
-  if (e->mix_timer == NULL || e->ticket_timer == NULL)
+  e->cover_timer = event_new(e->base, -1, 0, tm_engine_on_cover, e);
+  if (e->mix_timer == NULL || e->ticket_timer == NULL || e->cover_timer == NULL)
     return TM_E_NOMEM;
   err = start_timer(e, &e->house_timer, on_house, HOUSE_MS);
   if (err == TM_OK)
@@ -364,6 +370,7 @@ int tm_engine_new(struct tm_engine **out, const struct tm_engine_config *config)
   e->clock = config->clock;
   e->rng = config->rng;
   e->mix_rng = tm_rng_buffered_init(&e->buffered, config->rng);
+  tm_cover_init(&e->cover, &e->mix_rng);
   err = start(e, config->signals);
   if (err != TM_OK) {
     tm_log(TM_LOG_ERROR, "relay", "cannot start", TM_KV_NAME("reason", tm_strerror(err)), TM_KV_END);
@@ -412,6 +419,7 @@ void tm_engine_free(struct tm_engine *engine)
   tm_mix_free(engine->mix);
   free_event(engine->mix_timer);
   free_event(engine->ticket_timer);
+  free_event(engine->cover_timer);
   free_event(engine->house_timer);
   free_event(engine->counters_timer);
   free_event(engine->drain_timer);

@@ -161,4 +161,5 @@ void tm_engine_housekeeping(struct tm_engine *e)
   check_validity(e, now_s);
   if (tm_watch_document(e->watch) != NULL)
     update_keys(e, now_s);
+  tm_engine_cover(e);
 }

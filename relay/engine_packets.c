@@ -213,7 +213,7 @@ static void leave(struct tm_engine *e, uint32_t index)
     forward(e, index);
 }
 
-static void set_timer(struct event *timer, uint64_t ms)
+void tm_engine_set_timer(struct event *timer, uint64_t ms)
 {
   struct timeval tv = {.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000) * 1000};
 
@@ -239,7 +239,7 @@ static void leave_when_durable(struct tm_engine *e, uint32_t index)
   if (leave_if_durable(e, index))
     return;
   if (e->n_waiting == 0)
-    set_timer(e->ticket_timer, TICKET_POLL_MS);
+    tm_engine_set_timer(e->ticket_timer, TICKET_POLL_MS);
   e->waiting[e->n_waiting++] = index; /* as many places as the slab has items */
 }
 
@@ -257,7 +257,7 @@ void tm_engine_on_ticket(evutil_socket_t fd, short what, void *arg)
   }
   e->n_waiting = kept;
   if (kept > 0)
-    set_timer(e->ticket_timer, TICKET_POLL_MS);
+    tm_engine_set_timer(e->ticket_timer, TICKET_POLL_MS);
 }
 
 void tm_engine_release(struct tm_engine *e)
@@ -278,7 +278,7 @@ void tm_engine_release(struct tm_engine *e)
   if (next == TM_MIX_NEVER)
     event_del(e->mix_timer);
   else
-    set_timer(e->mix_timer, next > now ? next - now : 0);
+    tm_engine_set_timer(e->mix_timer, next > now ? next - now : 0);
 }
 
 void tm_engine_on_mix(evutil_socket_t fd, short what, void *arg)
@@ -290,7 +290,7 @@ void tm_engine_on_mix(evutil_socket_t fd, short what, void *arg)
 
 /* ---- between: opened packets and answers go into the mix ---- */
 
-static void into_mix(struct tm_engine *e, uint32_t index)
+void tm_engine_into_mix(struct tm_engine *e, uint32_t index)
 {
   const struct tm_item *item = tm_slab_item(e->slab, index);
 
@@ -310,12 +310,14 @@ static void opened(struct tm_engine *e, uint32_t index)
 
   if (item->drop != TM_DROP_NONE)
     tm_engine_drop(e, index, (enum tm_drop)item->drop);
+  else if (item->command == TM_SPHINX_REPLY && tm_engine_loop_is_home(e, index))
+    return;
   else if (!has_part(e, item->command))
     tm_engine_drop(e, index, TM_DROP_ROLE);
   else if (stays_too_long(e, item->delay_ms))
     tm_engine_drop(e, index, TM_DROP_DELAY);
   else
-    into_mix(e, index);
+    tm_engine_into_mix(e, index);
 }
 
 static void on_worker(evutil_socket_t fd, short what, void *arg)
@@ -351,7 +353,7 @@ static void answered(struct tm_engine *e, uint32_t index)
   e->counters.out_store++;
   e->counters.in_reply++;
   item->ticket = 0;
-  into_mix(e, index);
+  tm_engine_into_mix(e, index);
 }
 
 static void on_store(evutil_socket_t fd, short what, void *arg)
@@ -388,36 +390,6 @@ int tm_engine_watch_threads(struct tm_engine *e)
 
 /* ---- the mix ---- */
 
-/*
- * Dummies for the pool. They are made here, on the loop thread, at some tenths of a millisecond each: the pool asks for them only when traffic
- * is thin, and for no more than its floor.
- */
-static size_t make_dummies(void *arg, uint32_t *items, size_t n)
-{
-  struct tm_engine *e = arg;
-  const struct tm_relay_info *self = tm_network_self(e->net);
-  size_t made = 0;
-
-  if (!e->valid || self == NULL)
-    return 0;
-  while (made < n) {
-    uint32_t index = tm_slab_take(e->slab);
-    struct tm_item *item;
-    if (index == TM_SLAB_NONE)
-      break;
-    item = tm_slab_item(e->slab, index);
-    item->command = TM_SPHINX_FORWARD;
-    e->counters.in_own++;
-    if (tm_dummy_make(e->dummy, tm_watch_document(e->watch), self, tm_clock_wall_ms(e->clock) / 1000, item->packet,
-                      item->next) != TM_OK) {
-      tm_engine_drop(e, index, TM_DROP_OWN_FAILED);
-      break;
-    }
-    items[made++] = index;
-  }
-  return made;
-}
-
 /* Packets under one strategy's care go over to the next one's; those of a pool get a delay drawn here. */
 static void move_over(struct tm_engine *e, struct tm_mix *from, struct tm_mix *to, const struct tm_params *params)
 {
@@ -452,7 +424,7 @@ int tm_engine_set_mix(struct tm_engine *e, const struct tm_params *params)
     .pool_min = params->pool_min,
     .pool_share_permille = params->pool_share_permille,
     .pool_floor = params->pool_floor,
-    .dummies = make_dummies,
+    .dummies = tm_engine_make_dummies,
     .dummies_arg = e,
   };
   struct tm_mix *mix;
@@ -463,6 +435,7 @@ int tm_engine_set_mix(struct tm_engine *e, const struct tm_params *params)
     return TM_E_UNKNOWN;
   if (tm_mix_new(&mix, strategy, &config, tm_clock_mono_ms(e->clock)) != TM_OK)
     return TM_E_NOMEM;
+  tm_mix_hold(mix, tm_cover_holds(&e->cover, tm_clock_mono_ms(e->clock)));
   if (e->mix != NULL)
     move_over(e, e->mix, mix, params);
   tm_mix_free(e->mix);

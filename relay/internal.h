@@ -1,13 +1,14 @@
 /*
  * What the files of the engine share; nobody else includes it. Loop thread.
  *
- * engine.c: life. engine_packets.c: a packet's way. engine_document.c: documents and keys.
+ * engine.c: life. engine_packets.c: a packet's way. engine_cover.c: packets of its own. engine_document.c: documents and keys.
  */
 #ifndef TM_RELAY_INTERNAL_H
 #define TM_RELAY_INTERNAL_H
 
 #include <event2/event.h>
 
+#include "relay/cover.h"
 #include "relay/dummy.h"
 #include "relay/engine.h"
 #include "relay/entry.h"
@@ -42,6 +43,11 @@ struct tm_engine {
   struct tm_entry *entry; /* NULL: not an entry */
   struct tm_network *net;
   struct tm_dummy *dummy;
+  struct tm_cover cover;
+  struct tm_cover_totals cover_totals;
+  struct event *cover_timer;
+  bool alarm_said;        /* the log has the alarm that is raised */
+  uint64_t alarm_said_ms; /* when it last had one; 0: never */
   struct tm_counters counters;
 
   struct tm_mix *mix;     /* NULL: no document yet */
@@ -78,6 +84,15 @@ void tm_engine_on_ticket(evutil_socket_t fd, short what, void *arg);
 int tm_engine_set_mix(struct tm_engine *e, const struct tm_params *params) TM_MUST_CHECK; /* TM_E_NOMEM, TM_E_UNKNOWN */
 void tm_engine_drop(struct tm_engine *e, uint32_t index, enum tm_drop reason);
 void tm_engine_drop_rest(struct tm_engine *e);                  /* mix and those that wait: shutdown */
+
+void tm_engine_into_mix(struct tm_engine *e, uint32_t index);   /* or drops it */
+void tm_engine_set_timer(struct event *timer, uint64_t ms);
+
+/* engine_cover.c */
+size_t tm_engine_make_dummies(void *engine, uint32_t *items, size_t n); /* for the pool's floor */
+bool tm_engine_loop_is_home(struct tm_engine *e, uint32_t index);       /* a REPLY that was a loop of ours: counted and given back */
+void tm_engine_cover(struct tm_engine *e);                              /* what is due, the alarm, and the timer */
+void tm_engine_on_cover(evutil_socket_t fd, short what, void *arg);
 
 /* engine_document.c */
 void tm_engine_housekeeping(struct tm_engine *e);

@@ -10,6 +10,7 @@ librelay_la_SOURCES = \
 	relay/randomness.h relay/randomness.c \
 	relay/mix.h relay/mix.c relay/mix_poisson.c relay/mix_pool.c \
 	relay/alarm.h relay/alarm.c \
+	relay/cover.h relay/cover.c \
 	relay/worker.h relay/worker.c \
 	relay/store.h relay/store.c relay/store_db.h relay/store_db.c \
 	relay/dummy.h relay/dummy.c \
@@ -18,7 +19,8 @@ librelay_la_SOURCES = \
 	relay/network.h relay/network.c \
 	relay/watch.h relay/watch.c \
 	relay/options.h relay/options.c \
-	relay/engine.h relay/internal.h relay/engine.c relay/engine_packets.c relay/engine_document.c \
+	relay/engine.h relay/internal.h relay/engine.c relay/engine_packets.c relay/engine_cover.c \
+	relay/engine_document.c \
 	relay/commands.h relay/commands.c
 librelay_la_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS) $(SQLITE_CFLAGS) $(JANSSON_CFLAGS)
 librelay_la_LIBADD = liblink.la libbox.la libdirectory.la libsphinx.la libconfig.la libbase.la \

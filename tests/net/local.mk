@@ -6,6 +6,7 @@ EXTRA_DIST += \
 	tests/net/hostile.py \
 	tests/net/conftest.py \
 	tests/net/test_accounting.py \
+	tests/net/test_cover.py \
 	tests/net/test_documents.py \
 	tests/net/test_people.py \
 	tests/net/test_pool.py \

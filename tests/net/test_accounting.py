@@ -22,7 +22,7 @@ class Counted(net.Network):
 
 
 def one(come, sent):
-    return {"in": {"link": come, "own": 0, "reply": 0}, "out": {"link": sent, "store": 0, "client": 0}, "held": 0,
+    return {"in": {"link": come, "own": 0, "reply": 0}, "out": {"link": sent, "store": 0, "client": 0, "loop": 0}, "held": 0,
             "drop": {"mac": 0, "replay": 0}, "balanced": True}
 
 
@@ -30,7 +30,7 @@ def one(come, sent):
 def good():
     """100 packets from clients to each entry, through the layers, and 100 to each store; no answers."""
     return {name: one(100, 0 if role == "store" else 100) for name, role, _ in net.LAYOUT} | {
-        f"store{i}": {**one(100, 0), "out": {"link": 0, "store": 100, "client": 0}} for i in (1, 2)}
+        f"store{i}": {**one(100, 0), "out": {"link": 0, "store": 100, "client": 0, "loop": 0}} for i in (1, 2)}
 
 
 def unbalanced(counters, tmp_path):
@@ -48,8 +48,9 @@ def test_sound_counters_pass(good, tmp_path):
     lambda c: c["drop"].update(mac=1),                     # counted as dropped, and passed on
     lambda c: c.update(held=1),                            # held, and passed on
     lambda c: c["in"].update(reply=1),                     # an answer that never left
+    lambda c: c["out"].update(loop=1),                     # a loop of its own that was one already
     lambda c: c.update(balanced=False),                    # the relay itself says so
-], ids=["in", "out", "drop", "held", "reply", "own-word"])
+], ids=["in", "out", "drop", "held", "reply", "loop", "own-word"])
 def test_a_packet_that_a_relay_lost_is_found(good, tmp_path, change):
     change(good["mix2a"])
     assert unbalanced(good, tmp_path) == ["mix2a"]

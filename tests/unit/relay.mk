@@ -1,6 +1,6 @@
 if HAVE_CMOCKA
 relay_tests = test_relay test_entry test_mix test_ring test_tagtable test_journal test_replay test_replay_kill test_counters test_keys test_worker test_store test_relay_options \
-	test_anonymity
+	test_anonymity test_cover
 # A sanitizer brings its own malloc: there is nothing to count there.
 if !INSTRUMENTED
 relay_tests += test_flow
@@ -22,6 +22,10 @@ test_entry_LDADD = $(RELAY_TEST_LIBS)
 test_mix_SOURCES = tests/unit/test_mix.c
 test_mix_CFLAGS = $(RELAY_TEST_CFLAGS)
 test_mix_LDADD = $(RELAY_TEST_LIBS)
+
+test_cover_SOURCES = tests/unit/test_cover.c tests/unit/directory_fixture.h tests/unit/directory_fixture.c
+test_cover_CFLAGS = $(RELAY_TEST_CFLAGS)
+test_cover_LDADD = $(RELAY_TEST_LIBS)
 
 test_anonymity_SOURCES = tests/unit/test_anonymity.c
 test_anonymity_CFLAGS = $(RELAY_TEST_CFLAGS)

@@ -27,7 +27,8 @@ static struct tm_snapshot good(void)
   s.totals.in_reply = 5;
   s.totals.out_link = 80;
   s.totals.out_store = 6;
-  s.totals.out_client = 2;
+  s.totals.out_client = 1;
+  s.totals.out_loop = 1;
   for (int i = 1; i < 21; i++)
     s.totals.drop[i]++;
   return s;
@@ -52,6 +53,9 @@ static void test_losses_are_noticed(void **state)
   assert_false(tm_snapshot_balanced(&s));
   s = good();
   s.totals.out_client--;
+  assert_false(tm_snapshot_balanced(&s));
+  s = good();
+  s.totals.out_loop++; /* a loop that came home twice */
   assert_false(tm_snapshot_balanced(&s));
   s = good();
   s.totals.drop[TM_DROP_MAC]++;
@@ -122,6 +126,7 @@ static void test_file(void **state)
   close(fd);
   s.store.get_hit = 3;
   s.client_links = 4;
+  s.cover = (struct tm_cover_totals){.home = 8, .alarms = 2, .alarm = true};
   assert_int_equal(tm_snapshot_write(&s, path), TM_OK);
   root = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
   assert_non_null(root);
@@ -129,7 +134,12 @@ static void test_file(void **state)
   assert_int_equal(json_array_size(json_object_get(root, "roles")), 2);
   assert_string_equal(json_string_value(json_array_get(json_object_get(root, "roles"), 1)), "store");
   assert_int_equal(number(root, "in", "link"), 100);
-  assert_int_equal(number(root, "out", "client"), 2);
+  assert_int_equal(number(root, "out", "client"), 1);
+  assert_int_equal(number(root, "out", "loop"), 1);
+  assert_int_equal(number(root, "cover", "home"), 8);
+  assert_int_equal(number(root, "cover", "alarms"), 2);
+  assert_true(json_is_true(json_object_get(json_object_get(root, "cover"), "alarm")));
+  assert_true(json_is_false(json_object_get(json_object_get(root, "cover"), "held")));
   assert_int_equal(number(root, NULL, "held"), 7);
   assert_int_equal(number(root, "drop", "mac"), 1);
   assert_int_equal(json_object_size(json_object_get(root, "drop")), TM_DROPS - 1);
