@@ -143,13 +143,14 @@ def talk(network, screen, alice, bob):
 def show_counters(network):
     print("\n  What each relay could see, from its own counters. All cells have one size; a relay knows the link")
     print("  that a packet came by and the one it left by, never the two ends.\n")
-    print("    relay    role        packets in  passed on  to store  to clients   own   held  dropped")
+    print("    relay    role        packets in  passed on  to store  to clients   own   home   held  dropped")
     for name, relay in network.relays.items():
         c = relay.counters()
         role = relay.role + (f", layer {relay.layer}" if relay.layer else "")
         print(f"    {name:<8} {role:<12} {c['in']['link']:>9} {c['out']['link']:>10} {c['out']['store']:>9} {c['out']['client']:>11}"
-              f" {c['in']['own'] + c['in']['reply']:>5} {c['held']:>6} {sum(c['drop'].values()):>8}")
-    print()
+              f" {c['in']['own'] + c['in']['reply']:>5} {c['out']['loop']:>6} {c['held']:>6} {sum(c['drop'].values()):>8}")
+    print("\n    own: answers of a store, and each relay's cover: loops, which come home, and decoy requests, whose")
+    print("    answers end at an entry, dropped.\n")
     for name, relay in network.relays.items():
         if relay.role == "store":
             s = relay.counters()["store"]
