@@ -23,17 +23,11 @@
 static const char *const work_colours[] = {"#0b6e99", "#d98e04", "#3aa17e"};
 static const char *const work_names[] = {"curve", "key derivation and MAC", "payload"};
 
-/* Batch sizes are powers of two for most, and rates differ by an order of magnitude: both axes are logarithmic. */
-static double batch_x(double batch) { return LEFT + (RIGHT - LEFT) * log2(batch) / log2(TM_SPHINX_BATCH_MAX); }
-
-static double rate_y(double rate, double least, double most)
-{
-  return BOTTOM - (BOTTOM - TOP) * (log2(rate) - log2(least)) / (log2(most) - log2(least));
-}
-
 static double rate(const struct tm_bench_sphinx_row *row) { return 1e9 / row->ns[TM_BENCH_UNWRAP].median; }
 
-static void draw_rates(FILE *f, const struct tm_bench_sphinx_options *o, const struct tm_bench_sphinx_report *r)
+/* Batch sizes are powers of two for most, and rates differ by an order of magnitude: both axes are logarithmic. */
+static void draw_axes(FILE *f, struct tm_bench_svg_chart *c, const struct tm_bench_sphinx_options *o,
+                      const struct tm_bench_sphinx_report *r)
 {
   double least = INFINITY, most = 0;
   char label[32];
@@ -45,29 +39,36 @@ static void draw_rates(FILE *f, const struct tm_bench_sphinx_options *o, const s
     }
   least = exp2(floor(log2(least / 1000))) * 1000;
   most = exp2(ceil(log2(most / 1000 + 0.001))) * 1000;
+  *c = (struct tm_bench_svg_chart){LEFT, RIGHT, TOP, BOTTOM, {1, TM_SPHINX_BATCH_MAX, true}, {least, most, true}};
   for (double at = least; at <= most * 1.01; at *= 2) {
-    tm_bench_svg_line(f, LEFT, rate_y(at, least, most), RIGHT, rate_y(at, least, most));
     snprintf(label, sizeof label, "%.0fk", at / 1000);
-    tm_bench_svg_text(f, LEFT - 8, rate_y(at, least, most) + 4, "end", label);
+    tm_bench_svg_tick_y(f, c, at, label);
   }
   for (double batch = 1; batch <= TM_SPHINX_BATCH_MAX; batch *= 2) {
     snprintf(label, sizeof label, "%.0f", batch);
-    tm_bench_svg_text(f, batch_x(batch), BOTTOM + 18, "middle", label);
+    tm_bench_svg_tick_x(f, c, batch, label);
   }
+}
+
+static void draw_rates(FILE *f, const struct tm_bench_sphinx_options *o, const struct tm_bench_sphinx_report *r)
+{
+  struct tm_bench_svg_chart c;
+  double x[TM_BENCH_BATCHES_MAX], y[TM_BENCH_BATCHES_MAX];
+
+  draw_axes(f, &c, o, r);
   for (size_t i = 0; i < r->backends; i++) {
     const struct tm_bench_sphinx_backend *b = &r->backend[i];
 
     if (!b->available)
       continue;
-    fprintf(f, "<polyline fill=\"none\" stroke-width=\"2.5\" stroke=\"%s\" points=\"", tm_bench_svg_colour(i));
-    for (size_t j = 0; j < o->batches; j++)
-      fprintf(f, "%.1f,%.1f ", batch_x((double)b->row[j].batch), rate_y(rate(&b->row[j]), least, most));
-    fprintf(f, "\"/>\n");
-    for (size_t j = 0; j < o->batches; j++)
-      fprintf(f, "<circle r=\"3\" fill=\"%s\" cx=\"%.1f\" cy=\"%.1f\"/>\n", tm_bench_svg_colour(i),
-              batch_x((double)b->row[j].batch), rate_y(rate(&b->row[j]), least, most));
+    for (size_t j = 0; j < o->batches; j++) {
+      x[j] = (double)b->row[j].batch;
+      y[j] = rate(&b->row[j]);
+    }
+    tm_bench_svg_curve(f, &c, i, 2.5, NULL, x, y, o->batches);
+    tm_bench_svg_marks(f, &c, i, 3.5, x, y, o->batches);
     fprintf(f, "<g fill=\"%s\">", tm_bench_svg_colour(i));
-    tm_bench_svg_text(f, RIGHT + 8, rate_y(rate(&b->row[o->batches - 1]), least, most) + 4, "start", b->name);
+    tm_bench_svg_text(f, RIGHT + 8, tm_bench_svg_y(&c, y[o->batches - 1]) + 4, "start", b->name);
     fprintf(f, "</g>\n");
   }
 }

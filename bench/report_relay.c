@@ -147,8 +147,7 @@ int tm_bench_relay_print_json(const struct tm_bench_relay_report *r)
 #define BARS_LEFT 640
 #define BARS_RIGHT 860
 #define NINES 4 /* to 99.99% */
-
-static double nines_x(double nines) { return LEFT + (RIGHT - LEFT) * nines / NINES; }
+#define POINTS 20 /* for each */
 
 static double most_ms(const struct tm_bench_result *r)
 {
@@ -159,23 +158,23 @@ static double most_ms(const struct tm_bench_result *r)
 
 static void draw_latency(FILE *f, const struct tm_bench_result *r)
 {
-  double most = most_ms(r);
+  double most = most_ms(r), x[NINES * POINTS], y[NINES * POINTS];
+  struct tm_bench_svg_chart c = {LEFT, RIGHT, TOP, BOTTOM, {0, NINES, false}, {0, most, false}};
   char label[32];
 
   for (int i = 0; i <= 5; i++) {
-    double y = BOTTOM - (BOTTOM - TOP) * i / 5.0;
-    tm_bench_svg_line(f, LEFT, y, RIGHT, y);
     snprintf(label, sizeof label, "%.1f ms", most * i / 5);
-    tm_bench_svg_text(f, LEFT - 8, y + 4, "end", label);
+    tm_bench_svg_tick_y(f, &c, most * i / 5, label);
   }
   for (int i = 0; i <= NINES; i++) {
     snprintf(label, sizeof label, "%.*f%%", i < 2 ? 0 : i - 2, i == 0 ? 0.0 : 100 * (1 - pow(10, -i)));
-    tm_bench_svg_text(f, nines_x(i), BOTTOM + 18, "middle", label);
+    tm_bench_svg_tick_x(f, &c, i, label);
   }
-  fprintf(f, "<polyline fill=\"none\" stroke-width=\"2.5\" stroke=\"%s\" points=\"", tm_bench_svg_colour(0));
-  for (double nines = 0.05; nines <= NINES; nines += 0.05)
-    fprintf(f, "%.1f,%.1f ", nines_x(nines), BOTTOM - (BOTTOM - TOP) * fmin(1, tm_bench_latency_ms(r, 1 - pow(10, -nines)) / most));
-  fprintf(f, "\"/>\n");
+  for (int i = 0; i < NINES * POINTS; i++) {
+    x[i] = (i + 1) / (double)POINTS;
+    y[i] = fmin(most, tm_bench_latency_ms(r, 1 - pow(10, -x[i])));
+  }
+  tm_bench_svg_curve(f, &c, 0, 2.5, NULL, x, y, NINES * POINTS);
 }
 
 static void draw_parts(FILE *f, const struct tm_bench_result *r)
