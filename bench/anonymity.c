@@ -8,7 +8,8 @@
 #include "bench/measure.h"
 #include "bench/trace.h"
 
-#define WORK 1.5e8        /* multiplications for all traces of a run, about */
+#define WORK 1500.0       /* multiplications for all traces of a run, about, for each packet ... */
+#define WORK_PACKETS 1e5  /* ... of the first so many */
 #define SAMPLES_MIN 200
 #define SAMPLES_MAX 20000
 #define EARLY_MAX 1e-3  /* probability of origins at the record's beginning, in all but one of a hundred traces */
@@ -89,13 +90,20 @@ static size_t samples_of(const struct tm_trace *trace, const struct tm_sim *sim)
   double events = 2 * LIFETIMES * (tm_trace_pool(trace) + 1) * (double)(sim->layers * sim->width);
   double each = tm_trace_law(trace)->uniform ? 4 * events : events * fmin(tm_trace_pool(trace) + 1, 1024);
 
-  return (size_t)fmax(SAMPLES_MIN, fmin(SAMPLES_MAX, WORK / each));
+  return (size_t)fmax(SAMPLES_MIN, fmin(SAMPLES_MAX, WORK * fmin((double)sim->packets, WORK_PACKETS) / each));
+}
+
+static size_t corrupt_relays(const struct tm_anonymity_options *o) { return (o->layers * o->width * o->corrupt + 50) / 100; }
+
+double tm_anonymity_corrupt(const struct tm_anonymity_options *o)
+{
+  return 100 * (double)corrupt_relays(o) / (double)(o->layers * o->width);
 }
 
 /* A fresh choice of who is corrupt. */
-static void corrupt_some(bool *corrupt, size_t relays, unsigned percent, const struct tm_rng *rng)
+static void corrupt_some(bool *corrupt, const struct tm_anonymity_options *o, const struct tm_rng *rng)
 {
-  size_t left = (relays * percent + 50) / 100;
+  size_t relays = o->layers * o->width, left = corrupt_relays(o);
 
   for (size_t i = 0; i < relays; i++) {
     corrupt[i] = tm_rng_below(rng, (uint32_t)(relays - i)) < left;
@@ -122,7 +130,7 @@ static int look_at(struct tm_anonymity_bits *bits, size_t *samples, struct tm_tr
   for (size_t i = 0; i < n; i++) {
     size_t half = sim->exits / 2;
     struct tm_hiding h;
-    corrupt_some(corrupt, sim->layers * sim->width, o->corrupt, &rng.rng);
+    corrupt_some(corrupt, o, &rng.rng);
     h = tm_trace_back(trace, half + tm_rng_below(&rng.rng, (uint32_t)(sim->exits - half)), corrupt);
     shannon[i] = h.shannon;
     sum += h.shannon;

@@ -22,7 +22,7 @@
 
 enum {
   KEY_STRATEGY = 's', KEY_THRESHOLD = 't', KEY_POOL = 'p', KEY_INTERVAL = 'i', KEY_RATE = 'r', KEY_DELAY = 'd', KEY_PACKETS = 'n',
-  KEY_SEED = 'S', KEY_JSON = 'j', KEY_SHARE = 256, KEY_FLOOR, KEY_DUMMIES, KEY_LAYERS, KEY_WIDTH, KEY_CORRUPT, KEY_ATTACK, KEY_TRIALS
+  KEY_SEED = 'S', KEY_JSON = 'j', KEY_PLOT = 'P', KEY_SHARE = 256, KEY_FLOOR, KEY_DUMMIES, KEY_LAYERS, KEY_WIDTH, KEY_CORRUPT, KEY_ATTACK, KEY_TRIALS
 };
 
 static const struct argp_option options[] = {
@@ -43,6 +43,7 @@ static const struct argp_option options[] = {
   {"attack", KEY_ATTACK, NULL, 0, "Instead, try the (n-1) attack on all strategies, with and without defences", 0},
   {"trials", KEY_TRIALS, "N", 0, "Targets of each attack (300)", 0},
   {"json", KEY_JSON, NULL, 0, "Print JSON instead of a table", 0},
+  {"plot", KEY_PLOT, "FILE", 0, "Draw charts of all strategies, as SVG", 0},
   {0},
 };
 
@@ -130,6 +131,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
   case KEY_JSON:
     o->json = true;
     return 0;
+  case KEY_PLOT:
+    o->plot = arg;
+    return 0;
+  case ARGP_KEY_END:
+    if (o->plot != NULL && o->attack)
+      argp_error(state, "--plot: there are no charts of --attack");
+    return 0;
   case ARGP_KEY_ARG:
     argp_error(state, "\"%s\" is one argument too many", arg);
     return 0;
@@ -146,6 +154,14 @@ static int fail(const struct tm_command_call *call, const struct tm_anonymity_op
   return tm_command_fail(call, "%s", tm_strerror(err));
 }
 
+/* Asked before work that takes long: can the file be written? It stays as it is. */
+static bool writable(const char *file)
+{
+  FILE *f = fopen(file, "ae");
+
+  return f != NULL && fclose(f) == 0;
+}
+
 int tm_bench_anonymity(const struct tm_command_call *call)
 {
   struct tm_anonymity_options o = tm_anonymity_standard();
@@ -157,6 +173,8 @@ int tm_bench_anonymity(const struct tm_command_call *call)
     return tm_command_fail(call, "%s", tm_strerror(TM_E_RANDOM));
   if (o.attack)
     return tm_attack_command(call, &o);
+  if (o.plot != NULL && !writable(o.plot))
+    return tm_command_fail(call, "%s: %s", o.plot, strerror(errno));
   err = tm_anonymity_measure(&a, &o);
   if (err != TM_OK)
     return fail(call, &o, err);
@@ -166,5 +184,8 @@ int tm_bench_anonymity(const struct tm_command_call *call)
     tm_anonymity_print_table(&o, &a);
   if (err != TM_OK || fflush(stdout) != 0)
     return tm_command_fail(call, "standard output: %s", tm_strerror(err != TM_OK ? err : TM_E_IO));
-  return TM_EXIT_OK;
+  err = o.plot != NULL ? tm_anonymity_plot(&o) : TM_OK;
+  if (err == TM_E_IO)
+    return tm_command_fail(call, "%s: %s", o.plot, strerror(errno));
+  return err == TM_OK ? TM_EXIT_OK : fail(call, &o, err);
 }

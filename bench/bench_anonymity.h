@@ -56,11 +56,20 @@ int tm_anonymity_measure(struct tm_anonymity *out, const struct tm_anonymity_opt
 double tm_anonymity_tick(const struct tm_anonymity_options *o);
 struct tm_mix_config tm_anonymity_mix(const struct tm_anonymity_options *o);
 
+/* How many relays in a hundred really are corrupt: relays come whole. */
+double tm_anonymity_corrupt(const struct tm_anonymity_options *o);
+
 /* The command; returns enum tm_exit. */
 int tm_bench_anonymity(const struct tm_command_call *call);
 
 /* report_anonymity.c, to standard output. Errors: TM_E_NOMEM, TM_E_IO. */
 void tm_anonymity_print_table(const struct tm_anonymity_options *o, const struct tm_anonymity *a);
 int tm_anonymity_print_json(const struct tm_anonymity_options *o, const struct tm_anonymity *a) TM_MUST_CHECK;
+
+/*
+ * plot_anonymity.c: measures all strategies at o's rate, mean delay and packets, and draws what comes out to o->plot. Errors: as
+ * tm_anonymity_measure, and TM_E_IO (errno says why).
+ */
+int tm_anonymity_plot(const struct tm_anonymity_options *o) TM_MUST_CHECK;
 
 #endif

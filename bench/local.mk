@@ -11,6 +11,7 @@ libbench_la_SOURCES = \
 	bench/bench_relay.h bench/bench_relay.c bench/report_relay.c \
 	bench/mixsim.h bench/mixsim.c bench/trace.h bench/trace.c \
 	bench/bench_anonymity.h bench/bench_anonymity.c bench/anonymity.c bench/report_anonymity.c \
+	bench/plot_anonymity.c \
 	bench/attack.h bench/attack.c bench/report_attack.c
 libbench_la_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS) $(JANSSON_CFLAGS)
 

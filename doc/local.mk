@@ -3,6 +3,7 @@ EXTRA_DIST += \
 	doc/threat-model.md \
 	doc/soundness.md \
 	doc/anonymity.md \
+	doc/anonymity.svg \
 	doc/performance.md \
 	doc/performance.svg \
 	doc/performance-relay.svg \
