@@ -50,6 +50,7 @@ tests_fuzz_fuzz_address_LDADD = liblink.la $(FUZZ_LIBS)
 include tests/fuzz/box.mk
 include tests/fuzz/directory.mk
 include tests/fuzz/command.mk
+include tests/fuzz/relay.mk
 
 # make fuzz FUZZ_SECONDS=N: each target for so long (needs --enable-fuzzing).
 FUZZ_SECONDS = 10
