@@ -10,7 +10,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "reference")]
 import network as net  # noqa: E402
 import sphinx  # noqa: E402
-from hostile import Sender, flip  # noqa: E402
+from hostile import Sender, Wire, flip  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +93,46 @@ def test_a_killed_mix_comes_back(network):
     mix.start()
     net.wait_for("the network to heal", network.linked, 40)
     test_a_request_goes_through_five_relays_and_its_answer_comes_back(network)
+
+
+def store_misses(network):
+    return network.settle()["store1"]["store"]["get_miss"]
+
+
+def quiet_but(network, name):
+    before, after = network.settle(), network.settle()
+    return before == after and not any(c["held"] for other, c in after.items() if other != name)
+
+
+def test_a_relay_that_is_killed_passes_no_packet_twice(network):
+    entry, sender = network.relays["entry1"], Sender(network)
+    packets = [sender.get() for _ in range(24)]
+    before = store_misses(network)
+    for packet in packets[:4]:
+        sender.wire.send(packet)
+    net.wait_for("four to pass", lambda: store_misses(network) == before + 4)
+    forwarded = entry.counters()["out"]["link"]
+    for packet in packets[4:16]:
+        sender.wire.send(packet)
+    net.wait_for("the entry to forward one of them", lambda: entry.counters()["out"]["link"] > forwarded)
+    entry.kill()  # in the middle of them: some have passed, some wait for the disk or in the mix
+    entry.counters_file.unlink()  # it may say that some are held, for ever
+    net.wait_for("the others to become quiet", lambda: quiet_but(network, "entry1"))
+    passed = store_misses(network) - before
+    assert 4 <= passed <= 16
+
+    entry.start()
+    net.wait_for("the network to heal", network.linked, 40)
+    for some in packets[:12], packets[12:]:  # more on one link would be a flood
+        wire = Wire(entry.port)
+        for packet in some:
+            wire.send(packet)
+    counters = net.wait_for("all to be counted", lambda: (c := entry.counters())["drop"]["replay"] + c["out"]["link"] >= 24 and c)
+    assert counters["drop"]["replay"] >= passed
+    network.quiet()
+    assert entry.counters()["drop"]["replay"] == counters["drop"]["replay"]
+    assert store_misses(network) - before == passed + 24 - counters["drop"]["replay"]
+    assert not network.unbalanced()
 
 
 def test_relays_drain_and_end_well(network):
