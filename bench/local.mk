@@ -12,7 +12,8 @@ libbench_la_SOURCES = \
 	bench/mixsim.h bench/mixsim.c bench/trace.h bench/trace.c \
 	bench/bench_anonymity.h bench/bench_anonymity.c bench/anonymity.c bench/report_anonymity.c \
 	bench/plot_anonymity.c \
-	bench/attack.h bench/attack.c bench/report_attack.c
+	bench/attack.h bench/attack.c bench/report_attack.c \
+	bench/bench_replay.h bench/bench_replay.c
 libbench_la_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS) $(JANSSON_CFLAGS)
 
 bin_PROGRAMS += tidemill-bench
