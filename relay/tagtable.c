@@ -26,7 +26,7 @@ static int lines_map(struct tm_taglines *l, uint64_t homes)
   if (memory == MAP_FAILED)
     return TM_E_NOMEM;
   if (homes > SMALL_LINES)
-    (void)madvise(memory, len, MADV_HUGEPAGE); /* fewer misses of the TLB; the system may decline */
+    (void)madvise(memory, len, MADV_NOHUGEPAGE); /* an insertion that comes before the chore meets a small fault, not one of milliseconds */
   *l = (struct tm_taglines){.line = memory, .homes = homes};
   return TM_OK;
 }
@@ -252,6 +252,7 @@ void tm_tagtable_chore_do(const struct tm_tagtable_chore *chore)
 {
   switch (chore->what) {
   case TM_CHORE_TOUCH:
+    (void)madvise(chore->at, chore->len, MADV_HUGEPAGE); /* fewer misses of the TLB; the system may decline */
 #ifdef MADV_POPULATE_WRITE
     /* Where the kernel is too old for it, insertions meet the page faults themselves: three for each batch. */
     (void)madvise(chore->at, chore->len, MADV_POPULATE_WRITE);
