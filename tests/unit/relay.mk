@@ -55,7 +55,7 @@ test_counters_SOURCES = tests/unit/test_counters.c
 test_counters_CFLAGS = $(RELAY_TEST_CFLAGS)
 test_counters_LDADD = $(RELAY_TEST_LIBS)
 
-test_keys_SOURCES = tests/unit/test_keys.c
+test_keys_SOURCES = tests/unit/test_keys.c tests/unit/disk_shim.c tests/unit/disk_shim.h
 test_keys_CFLAGS = $(RELAY_TEST_CFLAGS)
 test_keys_LDADD = $(RELAY_TEST_LIBS)
 

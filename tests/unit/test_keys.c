@@ -18,6 +18,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "relay/keys.h"
+#include "tests/unit/disk_shim.h"
 
 #define EPOCH_S 100
 #define GRACE_S 20
@@ -252,6 +253,166 @@ static void test_grace_lengthened(void **state)
   tm_keys_free(keys);
 }
 
+/* ---- journals ---- */
+
+/* Keys 10 and 11 with something in the journal of 10, closed. */
+static void make_used_keys(void)
+{
+  struct tm_replay_query q = {.tag = {9}};
+  struct tm_keys *keys = make();
+  const struct tm_keyset *set;
+
+  make_keys(10, 11);
+  assert_int_equal(tm_keys_update(keys, 1050, EPOCH_S, GRACE_S), TM_OK);
+  set = tm_keys_acquire(keys);
+  q.set = set->live[0].seen;
+  assert_true(tm_replay_check(replay, &q, 1) > 0);
+  assert_int_equal(q.verdict, TM_REPLAY_NEW);
+  tm_keys_release(keys, set);
+  tm_keys_free(keys);
+  tm_replay_free(replay); /* now all is on disk, and closed */
+  assert_int_equal(tm_replay_new(&replay), TM_OK);
+}
+
+static void spoil(const char *name, off_t at)
+{
+  FILE *f = fopen(file_of(name), "r+b");
+  int byte;
+
+  assert_non_null(f);
+  assert_int_equal(fseeko(f, at, SEEK_SET), 0);
+  byte = fgetc(f);
+  assert_int_equal(fseeko(f, at, SEEK_SET), 0);
+  assert_int_not_equal(fputc(byte ^ 1, f), EOF);
+  assert_int_equal(fclose(f), 0);
+}
+
+/* It lives no more, its files are gone, and it never comes back, even if they do; the next epoch is as ever. */
+static void expect_destroyed(void)
+{
+  struct tm_keys *keys = make();
+
+  assert_int_equal(tm_keys_update(keys, 1050, EPOCH_S, GRACE_S), TM_E_STATE);
+  expect_live(keys, 0, 0, 0);
+  assert_int_not_equal(access(file_of("mix-10.key"), F_OK), 0);
+  assert_int_not_equal(access(file_of("mix-10.seen"), F_OK), 0);
+  make_keys(10, 10);
+  assert_int_equal(tm_keys_update(keys, 1051, EPOCH_S, GRACE_S), TM_E_STATE);
+  expect_live(keys, 0, 0, 0);
+  assert_int_equal(tm_keys_update(keys, 1100, EPOCH_S, GRACE_S), TM_OK);
+  expect_live(keys, 1, 11, 0);
+  tm_keys_free(keys);
+}
+
+static void test_sound_journal(void **state)
+{
+  struct tm_replay_query q = {.tag = {9}};
+  struct tm_keys *keys;
+  const struct tm_keyset *set;
+
+  (void)state;
+  make_used_keys();
+  keys = make();
+  assert_int_equal(tm_keys_update(keys, 1060, EPOCH_S, GRACE_S), TM_OK);
+  set = tm_keys_acquire(keys);
+  q.set = set->live[0].seen;
+  assert_true(tm_replay_check(replay, &q, 1) > 0);
+  assert_int_equal(q.verdict, TM_REPLAY_KNOWN);
+  tm_keys_release(keys, set);
+  tm_keys_free(keys);
+}
+
+static void test_missing_journal(void **state)
+{
+  (void)state;
+  make_used_keys();
+  assert_int_equal(unlink(file_of("mix-10.seen")), 0);
+  expect_destroyed();
+}
+
+static void test_journal_of_another_key(void **state)
+{
+  uint8_t *data;
+  size_t len;
+
+  (void)state;
+  make_used_keys();
+  assert_int_equal(tm_file_read(file_of("mix-11.seen"), 1 << 20, &data, &len), TM_OK);
+  assert_int_equal(tm_file_write(file_of("mix-10.seen"), 0600, data, len), TM_OK);
+  tm_file_free(data, len);
+  expect_destroyed();
+}
+
+static void test_damaged_journal(void **state)
+{
+  (void)state;
+  make_used_keys();
+  spoil("mix-10.seen", TM_JOURNAL_FRAMES_AT + TM_JOURNAL_HEAD_LEN); /* its one tag; the last mark says that it is there */
+  expect_destroyed();
+}
+
+static void test_damaged_header(void **state)
+{
+  (void)state;
+  make_used_keys();
+  spoil("mix-10.seen", 0);
+  expect_destroyed();
+}
+
+/* keygen's view: a journal that is missing or foreign makes a conflict, which erasing solves. */
+static void test_making_again(void **state)
+{
+  (void)state;
+  make_used_keys();
+  assert_int_equal(tm_mix_key_make(dir, 10, &tm_rng_system), TM_E_EXISTS);
+  spoil("mix-10.seen", 0);
+  assert_int_equal(tm_mix_key_make(dir, 10, &tm_rng_system), TM_E_CONFLICT);
+  assert_int_equal(unlink(file_of("mix-11.seen")), 0);
+  assert_int_equal(tm_mix_key_make(dir, 11, &tm_rng_system), TM_E_CONFLICT);
+  assert_int_equal(access(file_of("mix-11.key"), F_OK), 0); /* it does not decide that by itself */
+  assert_int_equal(tm_mix_key_erase(dir, 10), TM_OK);
+  assert_int_equal(tm_mix_key_erase(dir, 11), TM_OK);
+  make_keys(10, 11);
+  assert_int_equal(tm_mix_key_make(dir, 11, &tm_rng_system), TM_E_EXISTS);
+}
+
+/* The disk refuses while the key lives: what was under way is lost, nothing passes any more, and the key is destroyed. */
+static void test_unwritable_journal(void **state)
+{
+  struct tm_keys *keys = make();
+  struct tm_replay_query q = {.tag = {1}};
+  const struct tm_keyset *set;
+  struct stat st;
+  uint64_t ticket;
+
+  (void)state;
+  make_keys(10, 11);
+  assert_int_equal(tm_keys_update(keys, 1050, EPOCH_S, GRACE_S), TM_OK);
+  set = tm_keys_acquire(keys);
+  q.set = set->live[0].seen;
+  for (int i = 0; i < 5000 && (stat(file_of("mix-10.seen"), &st) != 0 || st.st_size < 1 << 20); i++)
+    usleep(1000);
+  usleep(50000); /* it has got its room: the journal thread is at rest */
+  disk_fail_at = disk_calls + 1;
+  ticket = tm_replay_check(replay, &q, 1);
+  for (int i = 0; i < 5000 && !tm_replay_set_failed(q.set); i++)
+    usleep(1000);
+  assert_true(tm_replay_set_failed(q.set));
+  for (int i = 0; i < 5000 && !tm_replay_lost(replay, ticket); i++)
+    usleep(1000);
+  assert_true(tm_replay_lost(replay, ticket) && !tm_replay_durable(replay, ticket));
+  disk_fail_at = 0;
+  q.tag[0] = 2;
+  assert_true(tm_replay_check(replay, &q, 1) > 0);
+  assert_int_equal(q.verdict, TM_REPLAY_FAILED);
+  tm_keys_release(keys, set);
+  assert_int_equal(tm_keys_update(keys, 1051, EPOCH_S, GRACE_S), TM_E_STATE);
+  expect_live(keys, 0, 0, 0);
+  assert_int_not_equal(access(file_of("mix-10.key"), F_OK), 0);
+  assert_int_not_equal(access(file_of("mix-10.seen"), F_OK), 0);
+  tm_keys_free(keys);
+}
+
 static struct tm_keys *shared;
 static atomic_bool over;
 
@@ -303,6 +464,13 @@ int main(void)
     cmocka_unit_test_setup_teardown(test_handover, start, stop),
     cmocka_unit_test_setup_teardown(test_clock_set_back, start, stop),
     cmocka_unit_test_setup_teardown(test_grace_lengthened, start, stop),
+    cmocka_unit_test_setup_teardown(test_sound_journal, start, stop),
+    cmocka_unit_test_setup_teardown(test_missing_journal, start, stop),
+    cmocka_unit_test_setup_teardown(test_journal_of_another_key, start, stop),
+    cmocka_unit_test_setup_teardown(test_damaged_journal, start, stop),
+    cmocka_unit_test_setup_teardown(test_damaged_header, start, stop),
+    cmocka_unit_test_setup_teardown(test_making_again, start, stop),
+    cmocka_unit_test_setup_teardown(test_unwritable_journal, start, stop),
     cmocka_unit_test_setup_teardown(test_threads, start, stop),
   };
 
