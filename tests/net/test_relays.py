@@ -185,6 +185,13 @@ def test_a_relay_that_cannot_use_its_key_says_why(network, tmp_path):
         assert_refused(say, key, "32 bytes")
         key.write_bytes(secret)
 
+    mix_key.with_suffix(".seen").unlink()  # nobody knows any more what was seen under it
+    code, said = say("keygen", "--epochs", "2")
+    assert code == 0 and f"note: {mix_key.name} has no replay journal of its own; it is destroyed" in said and "made 1 of 2" in said
+    assert mix_key.read_bytes() != secret and mix_key.with_suffix(".seen").exists()
+    code, said = say("keygen", "--epochs", "2")
+    assert code == 0 and "note: mix" not in said and "made 0 of 2" in said
+
 
 def assert_refused(say, key, why):
     for command in ("check-config", "keygen"):

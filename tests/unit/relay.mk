@@ -11,7 +11,8 @@ TESTS += $(relay_tests)
 RELAY_TEST_CFLAGS = $(UNIT_CFLAGS) $(EVENT_CFLAGS) $(SQLITE_CFLAGS) $(JANSSON_CFLAGS)
 RELAY_TEST_LIBS = librelay.la $(CMOCKA_LIBS) $(EVENT_LIBS) $(SQLITE_LIBS) $(JANSSON_LIBS) $(SODIUM_LIBS)
 
-test_relay_SOURCES = tests/unit/test_relay.c tests/unit/relay_support.c tests/unit/relay_support.h
+test_relay_SOURCES = tests/unit/test_relay.c tests/unit/relay_support.c tests/unit/relay_support.h \
+	tests/unit/disk_shim.c tests/unit/disk_shim.h
 test_relay_CFLAGS = $(RELAY_TEST_CFLAGS)
 test_relay_LDADD = $(RELAY_TEST_LIBS)
 

@@ -13,6 +13,7 @@
 
 #include "base/file.h"
 #include "box/request.h"
+#include "tests/unit/disk_shim.h"
 #include "tests/unit/relay_support.h"
 
 /* ---- requests ---- */
@@ -321,6 +322,32 @@ static void test_waits_for_the_ticket(void **state)
   assert_int_equal(net_snapshot(net, NET_MIX1).held, 1);
   tm_replay_hold(tm_engine_replay(net->relay[NET_MIX1].engine), UINT64_MAX);
   assert_int_equal(answer_of(net, &asked, &answer), TM_BOX_MISSING);
+  net_stop(net);
+}
+
+static bool is_lost(struct net *net, void *arg)
+{
+  (void)arg;
+  return net_dropped(net, NET_ENTRY, TM_DROP_REPLAY_JOURNAL) == 1;
+}
+
+/* Its tag cannot be put on disk: the packet waited for that, and ends there. */
+static void test_journal_fails(void **state)
+{
+  struct tm_params params = net_params();
+  struct net *net = net_start(&params, "");
+  uint8_t packet[TM_SPHINX_PACKET_LEN];
+  struct asked asked;
+
+  (void)state;
+  net_pump(net, 300); /* journals have got their room */
+  disk_fail_at = disk_calls + 1;
+  get_packet(net, NET_STORE1, NULL, &asked, packet);
+  net_send(net, packet);
+  net_pump_until(net, is_lost, NULL);
+  assert_int_equal(net_snapshot(net, NET_ENTRY).totals.out_link, 0);
+  assert_int_equal(net_snapshot(net, NET_ENTRY).held, 0);
+  disk_fail_at = 0;
   net_stop(net);
 }
 
@@ -662,6 +689,7 @@ int main(void)
     cmocka_unit_test(test_floods_end_at_the_entry),
     cmocka_unit_test(test_bad_cells_end_the_link),
     cmocka_unit_test(test_waits_for_the_ticket),
+    cmocka_unit_test(test_journal_fails),
     cmocka_unit_test(test_pool),
     cmocka_unit_test(test_loops),
     cmocka_unit_test(test_alarm),
