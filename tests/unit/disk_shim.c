@@ -26,8 +26,8 @@ struct change {
   uint32_t old_len, new_len;
 };
 
-unsigned disk_calls, disk_die_at, disk_fail_at, disk_syncs;
-int disk_errno = EIO;
+atomic_uint disk_calls, disk_die_at, disk_fail_at, disk_syncs;
+atomic_int disk_errno = EIO;
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 

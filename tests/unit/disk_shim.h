@@ -6,6 +6,7 @@
 #ifndef TESTS_UNIT_DISK_SHIM_H
 #define TESTS_UNIT_DISK_SHIM_H
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 #include "base/rng.h"
@@ -20,9 +21,9 @@ enum disk_crash_mode {
 int disk_crash(const char *path, enum disk_crash_mode mode, const struct tm_rng *rng);
 
 /* Counts the calls that it stands in for; at number disk_die_at the process is killed, in the midst of it; from number disk_fail_at on they fail with disk_errno.
- * 0: never. */
-extern unsigned disk_calls, disk_die_at, disk_fail_at;
-extern unsigned disk_syncs; /* that worked */
-extern int disk_errno;
+ * 0: never. Any thread. */
+extern atomic_uint disk_calls, disk_die_at, disk_fail_at;
+extern atomic_uint disk_syncs; /* that worked */
+extern atomic_int disk_errno;
 
 #endif

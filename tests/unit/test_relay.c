@@ -438,7 +438,7 @@ static void test_alarm(void **state)
   unsigned watcher = NET_MIX1;
 
   (void)state;
-  params.loop_ms = 50;
+  params.loop_ms = 200; /* all relays are alarmed, and their cover has to fit into one slow thread */
   net = net_start(&params, "");
   net_pump_until(net, loops_are_home, NULL);
   tm_replay_hold(tm_engine_replay(net->relay[NET_MIX2].engine), 0);
@@ -447,17 +447,17 @@ static void test_alarm(void **state)
   net_pump(net, 50);                                          /* what had left the mix, and waits for its ticket */
   before = net_snapshot(net, watcher);
   assert_true(before.cover.held);
-  net_pump(net, 500);
+  net_pump(net, 700);
   after = net_snapshot(net, watcher);
   assert_true(after.cover.held);
   assert_int_equal(after.totals.out_link, before.totals.out_link); /* not one */
-  assert_true(after.cover.dummies >= before.cover.dummies + 12); /* four in 50 ms, 40 expected */
-  assert_true(after.held >= before.held + 12);
+  assert_true(after.cover.dummies >= before.cover.dummies + 2); /* four in 200 ms: 14 expected, fewer than 2 once in 80,000 times */
+  assert_true(after.held >= before.held + 2);
   net_pump_until(net, lets_go, &watcher); /* request_timeout_ms / 2, though loops still do not come */
   net_pump(net, 100);
   after = net_snapshot(net, watcher);
   assert_true(after.cover.alarm);
-  assert_true(after.totals.out_link > before.totals.out_link + 12);
+  assert_true(after.totals.out_link > before.totals.out_link + 6);
   tm_replay_hold(tm_engine_replay(net->relay[NET_MIX2].engine), UINT64_MAX);
   net_pump_until(net, is_quiet, &watcher);
   assert_true(net_snapshot(net, watcher).cover.late > 0 || net_snapshot(net, watcher).cover.home > before.cover.home);
