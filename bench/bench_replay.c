@@ -9,11 +9,11 @@
 #include <string.h>
 #include <time.h>
 
-#include <jansson.h>
 #include <sodium.h>
 
 #include "base/file.h"
 #include "base/log.h"
+#include "bench/json.h"
 #include "bench/measure.h"
 #include "relay/replay.h"
 
@@ -294,11 +294,7 @@ static int print_json(const struct replay_bench *r)
                               j->tags_per_s, "group_ms", "p50", j->group_ms[0], "p99", j->group_ms[1], "p999", j->group_ms[2], "reload_s", j->reload_s,
                               "open_ms", "p50", j->open_ms[0], "worst", j->open_ms[1]);
   json_decref(tables);
-  if (root == NULL)
-    return TM_E_NOMEM;
-  err = json_dumpf(root, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
-  json_decref(root);
-  return err == 0 && putchar('\n') != EOF ? TM_OK : TM_E_IO;
+  return tm_bench_print_json(root, 6);
 }
 
 static const struct argp_option options[] = {

@@ -1,7 +1,7 @@
 # Benchmarks: a library, and a main with the table of commands.
 noinst_LTLIBRARIES += libbench.la
 libbench_la_SOURCES = \
-	bench/measure.h bench/measure.c \
+	bench/measure.h bench/measure.c bench/json.h bench/json.c \
 	bench/bench_sphinx.h bench/bench_sphinx.c bench/report_sphinx.c bench/plot_sphinx.c \
 	bench/bench_timing.h bench/bench_timing.c \
 	bench/svg.h bench/svg.c \

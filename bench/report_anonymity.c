@@ -4,9 +4,8 @@
 #include <math.h>
 #include <stdio.h>
 
-#include <jansson.h>
-
 #include "bench/bench_anonymity.h"
+#include "bench/json.h"
 
 static void print_bits(const char *what, const struct tm_anonymity_bits *b)
 {
@@ -31,8 +30,7 @@ void tm_anonymity_print_table(const struct tm_anonymity_options *o, const struct
   printf("looked at    %zu packets that left\n", a->samples);
 }
 
-/* A millionth is more than anybody can measure. */
-static json_t *number(double v) { return isfinite(v) ? json_real(round(v * 1e6) / 1e6) : json_null(); }
+static json_t *number(double v) { return tm_bench_number(v, 6); }
 
 static json_t *bits(const struct tm_anonymity_bits *b)
 {
@@ -68,12 +66,5 @@ static json_t *report(const struct tm_anonymity_options *o, const struct tm_anon
 
 int tm_anonymity_print_json(const struct tm_anonymity_options *o, const struct tm_anonymity *a)
 {
-  json_t *root = report(o, a);
-  int err;
-
-  if (root == NULL)
-    return TM_E_NOMEM;
-  err = json_dumpf(root, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
-  json_decref(root);
-  return err == 0 && putchar('\n') != EOF ? TM_OK : TM_E_IO;
+  return tm_bench_print_json(report(o, a), 12);
 }

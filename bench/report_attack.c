@@ -1,12 +1,10 @@
 /* The experiment of the (n-1) attack, told. */
 #include "config.h"
 
-#include <math.h>
 #include <stdio.h>
 
-#include <jansson.h>
-
 #include "bench/attack.h"
+#include "bench/json.h"
 
 static void print_row(const struct tm_anonymity_options *o, enum tm_attack attack, const struct tm_attack_result *r)
 {
@@ -20,7 +18,7 @@ static void print_row(const struct tm_anonymity_options *o, enum tm_attack attac
   printf("\n");
 }
 
-static json_t *number(double v) { return isfinite(v) ? json_real(round(v * 1e6) / 1e6) : json_null(); }
+static json_t *number(double v) { return tm_bench_number(v, 6); }
 
 static int add_json(json_t *list, const struct tm_anonymity_options *o, enum tm_attack attack, const struct tm_attack_result *r)
 {
@@ -59,7 +57,7 @@ static int all(const struct tm_anonymity_options *options, json_t *list)
 int tm_attack_command(const struct tm_command_call *call, const struct tm_anonymity_options *o)
 {
   json_t *list = NULL;
-  int err, printed = 0;
+  int err, printed = TM_OK;
 
   if (o->json && (list = json_array()) == NULL)
     return tm_command_fail(call, "%s", tm_strerror(TM_E_NOMEM));
@@ -67,12 +65,13 @@ int tm_attack_command(const struct tm_command_call *call, const struct tm_anonym
     printf("Share of %zu targets that the adversary found, by what the relay does against it.\n\n"
            "| strategy | attack | none | cover | floor | hold | all |\n| --- | --- | --- | --- | --- | --- | --- |\n", o->trials);
   err = all(o, list);
-  if (err == TM_OK && list != NULL)
-    printed = json_dumpf(list, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) != 0 || putchar('\n') == EOF;
-  json_decref(list);
-  if (err != TM_OK)
+  if (err != TM_OK) {
+    json_decref(list);
     return tm_command_fail(call, "%s", tm_strerror(err));
-  if (printed != 0 || fflush(stdout) != 0 || ferror(stdout))
+  }
+  if (list != NULL)
+    printed = tm_bench_print_json(list, 12);
+  if (printed != TM_OK || fflush(stdout) != 0 || ferror(stdout))
     return tm_command_fail(call, "standard output: %s", tm_strerror(TM_E_IO));
   return TM_EXIT_OK;
 }

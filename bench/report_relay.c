@@ -5,11 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <jansson.h>
-
 #include "base/err.h"
 
 #include "bench/bench_relay.h"
+#include "bench/json.h"
 #include "bench/svg.h"
 
 /* ---- where the time goes ---- */
@@ -117,7 +116,7 @@ void tm_bench_relay_print_table(const struct tm_bench_relay_options *o, const st
 
 /* ---- JSON ---- */
 
-static json_t *number(double v) { return json_real((double)(long long)(v * 1000 + 0.5) / 1000); }
+static json_t *number(double v) { return tm_bench_number(v, 3); }
 
 int tm_bench_relay_print_json(const struct tm_bench_relay_report *r)
 {
@@ -127,13 +126,8 @@ int tm_bench_relay_print_json(const struct tm_bench_relay_report *r)
                            number(f->end.rss_mb), "added_latency_ms", "p50", number(tm_bench_latency_ms(f, 0.5)), "p99",
                            number(tm_bench_latency_ms(f, 0.99)), "p999", number(tm_bench_latency_ms(f, 0.999)), "lost",
                            (json_int_t)f->lost, "backend", f->end.backend);
-  int err;
 
-  if (root == NULL)
-    return TM_E_NOMEM;
-  err = json_dumpf(root, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
-  json_decref(root);
-  return err == 0 && putchar('\n') != EOF ? TM_OK : TM_E_IO;
+  return tm_bench_print_json(root, 12);
 }
 
 /* ---- the chart; in pixels ---- */

@@ -3,13 +3,13 @@
 
 #include <stdio.h>
 
-#include <jansson.h>
 #include <sodium.h>
 
 #include "base/err.h"
 #include "sphinx/sphinx.h"
 
 #include "bench/bench_sphinx.h"
+#include "bench/json.h"
 
 static const struct {
   const char *name; /* in the table */
@@ -64,8 +64,7 @@ void tm_bench_sphinx_print_table(const struct tm_bench_sphinx_options *o, const 
   print_lines(o, r, s->median, 3);
 }
 
-/* A tenth of a nanosecond is more than anybody can measure. */
-static json_t *number(double ns) { return json_real((double)(long long)(ns * 10 + 0.5) / 10); }
+static json_t *number(double ns) { return tm_bench_number(ns, 1); }
 
 static json_t *range(struct tm_bench_value v) { return json_pack("[o,o]", number(v.low), number(v.high)); }
 
@@ -124,12 +123,5 @@ static json_t *report_json(const struct tm_bench_sphinx_options *o, const struct
 
 int tm_bench_sphinx_print_json(const struct tm_bench_sphinx_options *o, const struct tm_bench_sphinx_report *r)
 {
-  json_t *root = report_json(o, r);
-  int err;
-
-  if (root == NULL)
-    return TM_E_NOMEM;
-  err = json_dumpf(root, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
-  json_decref(root);
-  return err == 0 && putchar('\n') != EOF ? TM_OK : TM_E_IO;
+  return tm_bench_print_json(report_json(o, r), 12);
 }
