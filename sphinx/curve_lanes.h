@@ -224,6 +224,7 @@ static void lanes_x25519(uint8_t *const out[], const uint8_t *const scalar[], co
  */
 #define DIGITS 64
 #define MULTIPLES 8
+_Static_assert(DIGITS % GROUPS_MAX == 0, "the table is made in pieces of one inversion");
 
 /* Extended coordinates (Hisil, Wong, Carter, Dawson 2008): x = x/z, y = y/z, t = xy/z. All four are products. */
 struct point {
@@ -330,16 +331,22 @@ static void prepare_base(void)
     struct point p;
 
     first_multiples(&p, first);
-    for (size_t i = 0; i < DIGITS; i++) {
-      fe z = fe_tidy(p.z);
+    for (size_t i = 0; i < DIGITS; i += GROUPS_MAX) {
+      struct point at[GROUPS_MAX];
+      fe z[GROUPS_MAX];
 
-      invert_all(&z, 1);
-      store_entries(&base_table[i], first, &p, z);
-      for (int doubling = 0; doubling < 4; doubling++) {
-        struct point same = p;
+      for (size_t g = 0; g < GROUPS_MAX; g++) {
+        at[g] = p;
+        z[g] = fe_tidy(p.z);
+        for (int doubling = 0; doubling < 4; doubling++) {
+          struct point same = p;
 
-        point_add_point(&p, &same);
+          point_add_point(&p, &same);
+        }
       }
+      invert_all(z, GROUPS_MAX);
+      for (size_t g = 0; g < GROUPS_MAX; g++)
+        store_entries(&base_table[i + g], first, &at[g], z[g]);
     }
   }
 }
