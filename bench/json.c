@@ -12,7 +12,7 @@ json_t *tm_bench_number(double v, unsigned decimals)
   return isfinite(v) ? json_real(round(v * unit) / unit) : json_null();
 }
 
-int tm_bench_print_json(json_t *root, int digits)
+int tm_bench_print_json(json_t *root, size_t digits)
 {
   int err;
 

@@ -2,6 +2,8 @@
 #ifndef TM_BENCH_JSON_H
 #define TM_BENCH_JSON_H
 
+#include <stddef.h>
+
 #include <jansson.h>
 
 #include "base/err.h"
@@ -10,6 +12,6 @@
 json_t *tm_bench_number(double v, unsigned decimals);
 
 /* Prints root, which is used up, with so many digits a number. Errors: TM_E_NOMEM (root is NULL), TM_E_IO. */
-int tm_bench_print_json(json_t *root, int digits) TM_MUST_CHECK;
+int tm_bench_print_json(json_t *root, size_t digits) TM_MUST_CHECK;
 
 #endif
