@@ -114,23 +114,6 @@ static int make_relay(struct tm_bench_world *w)
   return TM_OK;
 }
 
-static int pick_port(struct tm_bench_world *w)
-{
-  struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  socklen_t len = sizeof addr;
-  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  int err = TM_E_IO;
-
-  if (fd < 0)
-    return TM_E_IO;
-  if (bind(fd, (struct sockaddr *)&addr, sizeof addr) == 0 && getsockname(fd, (struct sockaddr *)&addr, &len) == 0) {
-    w->relay.port = ntohs(addr.sin_port);
-    err = TM_OK;
-  }
-  close(fd);
-  return err;
-}
-
 int tm_bench_world_new(struct tm_bench_world *w, const struct tm_bench_world_options *o)
 {
   int err;
@@ -144,7 +127,7 @@ int tm_bench_world_new(struct tm_bench_world *w, const struct tm_bench_world_opt
   }
   if (err == TM_OK)
     err = make_relay(w);
-  return err == TM_OK ? pick_port(w) : err;
+  return err;
 }
 
 /* ---- the document ---- */
@@ -247,6 +230,24 @@ static int write_config(const struct tm_bench_world *w, const struct tm_bench_wo
   return write_file(w, "relay.conf", text, (size_t)len);
 }
 
+/* After the sinks have theirs: it is none of them. */
+static int pick_port(struct tm_bench_world *w)
+{
+  struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  socklen_t len = sizeof addr;
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  int err = TM_E_IO;
+
+  if (fd < 0)
+    return TM_E_IO;
+  if (bind(fd, (struct sockaddr *)&addr, sizeof addr) == 0 && getsockname(fd, (struct sockaddr *)&addr, &len) == 0) {
+    w->relay.port = ntohs(addr.sin_port);
+    err = TM_OK;
+  }
+  close(fd);
+  return err;
+}
+
 int tm_bench_world_publish(struct tm_bench_world *w, const struct tm_bench_world_options *o)
 {
   struct making *m = calloc(1, sizeof *m);
@@ -257,7 +258,9 @@ int tm_bench_world_publish(struct tm_bench_world *w, const struct tm_bench_world
 
   if (m == NULL)
     return TM_E_NOMEM;
-  err = draft(m, w, o);
+  err = pick_port(w);
+  if (err == TM_OK)
+    err = draft(m, w, o);
   if (err == TM_OK && tm_document_assemble(&m->draft, &text, &len, &fault) != TM_OK)
     err = TM_E_STATE;
   if (err == TM_OK)

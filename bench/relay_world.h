@@ -42,9 +42,9 @@ struct tm_bench_world_options {
   const char *extra;    /* more lines of configuration; NULL: none */
 };
 
-/* Makes directory and keys, and picks a port for the relay that is free now. Errors: TM_E_IO, TM_E_NOMEM. */
+/* Makes directory and keys. Errors: TM_E_IO, TM_E_NOMEM. */
 int tm_bench_world_new(struct tm_bench_world *w, const struct tm_bench_world_options *o) TM_MUST_CHECK;
-/* Writes document and configuration. Errors: TM_E_IO, TM_E_NOMEM, TM_E_STATE (the document is not accepted: a bug). */
+/* Picks a port for the relay that is free now, and writes document and configuration. Errors: TM_E_IO, TM_E_NOMEM, TM_E_STATE (the document is not accepted: a bug). */
 int tm_bench_world_publish(struct tm_bench_world *w, const struct tm_bench_world_options *o) TM_MUST_CHECK;
 /* Removes the directory, wipes keys. Fine on a zeroed struct, and twice. */
 void tm_bench_world_free(struct tm_bench_world *w);

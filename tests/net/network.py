@@ -35,15 +35,16 @@ def die_with_parent():
     ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
 
-def free_ports(n):
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(n)]
-        try:
-            for s in sockets:
-                s.bind(("127.0.0.1", 0))
-        except OSError as error:
-            raise NetworkError(f"there are no {n} free ports on 127.0.0.1: {error.strerror}") from None
-        return [s.getsockname()[1] for s in sockets]
+def hold_ports(n):
+    """Sockets with a port each that nobody else gets while they are open: they let in only who names the port."""
+    sockets = [socket.socket() for _ in range(n)]
+    try:
+        for s in sockets:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            s.bind(("127.0.0.1", 0))
+    except OSError as error:
+        raise NetworkError(f"there are no {n} free ports on 127.0.0.1: {error.strerror}") from None
+    return sockets
 
 
 def tail_of(path, lines):
@@ -245,8 +246,8 @@ class Network:
         self.trust = self.dir / "authorities"
         self.document = self.dir / "document"
         self.n_authorities, self.valid_for, self.epochs = authorities, valid_for, epochs
-        ports = free_ports(len(layout))
-        self.relays = {name: Relay(self, name, role, layer, port) for (name, role, layer), port in zip(layout, ports)}
+        self.held = hold_ports(len(layout))
+        self.relays = {name: Relay(self, name, role, layer, s.getsockname()[1]) for (name, role, layer), s in zip(layout, self.held)}
         self.clients = []
         self.started = False
         NETWORKS.append(self)
@@ -385,6 +386,8 @@ class Network:
             if code != 0:
                 found.append(f"relay {relay.name}, told to stop, ended with {code}")
         found += self.problems()
+        for s in self.held:
+            s.close()
         if self in NETWORKS:
             NETWORKS.remove(self)
         return found

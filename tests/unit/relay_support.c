@@ -84,16 +84,18 @@ static const struct {
   {"store3", TM_ROLE_ENTRY | TM_ROLE_STORE, 0},
 };
 
-static uint16_t free_port(void)
+/* A port that nobody has, and that nobody else gets: the socket stays, and lets only those in who name the port. */
+static void hold_port(struct net_relay *r)
 {
   struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   socklen_t len = sizeof addr;
-  int fd = socket(AF_INET, SOCK_STREAM, 0);
+  int one = 1;
 
-  assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof addr), 0);
-  assert_int_equal(getsockname(fd, (struct sockaddr *)&addr, &len), 0);
-  close(fd);
-  return ntohs(addr.sin_port);
+  r->holds_port = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  assert_int_equal(setsockopt(r->holds_port, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one), 0);
+  assert_int_equal(bind(r->holds_port, (struct sockaddr *)&addr, sizeof addr), 0);
+  assert_int_equal(getsockname(r->holds_port, (struct sockaddr *)&addr, &len), 0);
+  r->port = ntohs(addr.sin_port);
 }
 
 static void write_text(const char *dir, const char *name, const char *text)
@@ -141,7 +143,7 @@ static void make_relay(struct net *net, unsigned i, const char *extra)
   assert_int_equal(tm_identity_load(r->dir, &seed), TM_OK);
   crypto_sign_seed_keypair(r->identity, secret, seed);
   sodium_free(seed);
-  r->port = free_port();
+  hold_port(r);
   if (plan[i].layer > 0)
     snprintf(layer, sizeof layer, "layer = %u\n", plan[i].layer);
   snprintf(text, sizeof text,
@@ -232,6 +234,7 @@ void net_stop(struct net *net)
   for (unsigned i = 0; i < NET_RELAYS; i++) {
     tm_engine_free(net->relay[i].engine);
     tm_options_free(&tm_relay_options, &net->relay[i].config);
+    close(net->relay[i].holds_port);
   }
   tm_sphinx_free(net->sphinx);
   snprintf(command, sizeof command, "rm -rf '%s'", net->dir);

@@ -20,6 +20,7 @@ enum { NET_ENTRY, NET_MIX1, NET_MIX2, NET_MIX3, NET_STORE1, NET_STORE2, NET_STOR
 
 struct net_relay {
   char dir[96];
+  int holds_port; /* a socket that is only bound */
   uint16_t port;
   uint8_t identity[32];
   struct tm_relay_config config;
