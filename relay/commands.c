@@ -364,8 +364,9 @@ static int lock_state(const struct tm_command_call *call, const struct tm_relay_
 
 int tm_relay_run(const struct tm_command_call *call)
 {
+  const struct tm_relay_call *own = call->arg;
   struct tm_relay_config config;
-  struct tm_engine_config engine_config = {.relay = &config, .clock = &tm_clock_system, .rng = &tm_rng_system, .signals = true};
+  struct tm_engine_config engine_config = {.relay = &config, .path = own->config_path, .clock = &tm_clock_system, .rng = &tm_rng_system, .signals = true};
   struct tm_engine *engine;
   int r;
 

@@ -366,7 +366,8 @@ int tm_engine_new(struct tm_engine **out, const struct tm_engine_config *config)
   *out = NULL;
   if (e == NULL)
     return TM_E_NOMEM;
-  e->config = config->relay;
+  e->config = e->changeable = config->relay;
+  e->config_path = config->path;
   e->clock = config->clock;
   e->rng = config->rng;
   e->mix_rng = tm_rng_buffered_init(&e->buffered, config->rng);

@@ -22,10 +22,11 @@ struct event_base;
 struct tm_engine;
 
 struct tm_engine_config {
-  const struct tm_relay_config *relay; /* outlives the engine */
+  struct tm_relay_config *relay;       /* outlives the engine, which changes it on a reload */
+  const char *path;                    /* the file that it came from, for reloads, and outlives it; NULL: only the document is read again */
   const struct tm_clock *clock;        /* any thread may read it */
   const struct tm_rng *rng;            /* any thread may use it */
-  bool signals;                        /* SIGTERM and SIGINT drain, SIGHUP reads the document again */
+  bool signals;                        /* SIGTERM and SIGINT drain, SIGHUP reloads */
 };
 
 /*
@@ -40,7 +41,10 @@ void tm_engine_run(struct tm_engine *engine);
 /* Begins to drain: takes nothing more, sends what it holds, for up to drain-ms. */
 void tm_engine_stop(struct tm_engine *engine);
 
-/* Looks for a document now. Errors: those of tm_watch_look. */
+/*
+ * Reads the configuration again and takes over the options that may change (options.h: reload); the log names those that need a restart, and the
+ * mistakes of a file that is refused as a whole. Then looks for a document now. Errors: those of tm_watch_look; TM_E_SYNTAX as well if the configuration was refused.
+ */
 int tm_engine_reload(struct tm_engine *engine) TM_MUST_CHECK;
 
 struct tm_snapshot tm_engine_snapshot(struct tm_engine *engine);

@@ -68,6 +68,7 @@ static void apply(struct tm_engine *e)
 
 int tm_engine_reload(struct tm_engine *engine)
 {
+  int config_err = tm_engine_reconfigure(engine);
   int err = tm_watch_look(engine->watch, tm_clock_wall_ms(engine->clock) / 1000, true);
 
   if (err == TM_OK)
@@ -75,7 +76,7 @@ int tm_engine_reload(struct tm_engine *engine)
   else
     complain(engine, err);
   tm_engine_housekeeping(engine);
-  return err;
+  return config_err != TM_OK ? config_err : err;
 }
 
 static void look(struct tm_engine *e, uint64_t now_s)

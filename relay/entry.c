@@ -360,6 +360,8 @@ static bool has_room(const struct tm_entry *e, const struct session *s)
   return e->waiting < half || s->waiting < (share > 0 ? share : 1);
 }
 
+void tm_entry_set_queue(struct tm_entry *entry, uint32_t client_queue) { entry->config.client_queue = client_queue; }
+
 int tm_entry_reply(struct tm_entry *entry, uint32_t index)
 {
   struct tm_item *item = tm_slab_item(entry->config.slab, index);

@@ -39,6 +39,9 @@ void tm_entry_free(struct tm_entry *entry); /* the links are gone; NULL is fine 
 /* The document to serve and the interval to keep; NULL: none. It lives until the next call; clients in the middle of the last one start over. */
 void tm_entry_set_document(struct tm_entry *entry, const struct tm_document *doc);
 
+/* How many replies may wait for a client from now on; those that wait already stay. */
+void tm_entry_set_queue(struct tm_entry *entry, uint32_t client_queue);
+
 /* The link of a client came up now (monotonic clock): takes it (and its arg), or false: no room. */
 bool tm_entry_up(struct tm_entry *entry, struct tm_link *link, uint64_t now_ms);
 void tm_entry_down(struct tm_entry *entry, struct tm_link *link);

@@ -2,6 +2,7 @@
  * What the files of the engine share; nobody else includes it. Loop thread.
  *
  * engine.c: life. engine_packets.c: a packet's way. engine_cover.c: packets of its own. engine_document.c: documents and keys.
+ * reload.c: the configuration, read again.
  */
 #ifndef TM_RELAY_INTERNAL_H
 #define TM_RELAY_INTERNAL_H
@@ -23,6 +24,8 @@
 
 struct tm_engine {
   const struct tm_relay_config *config;
+  struct tm_relay_config *changeable; /* the same, for reload.c */
+  const char *config_path;
   const struct tm_clock *clock;
   const struct tm_rng *rng;
   struct tm_rng_buffered buffered;
@@ -93,6 +96,9 @@ size_t tm_engine_make_dummies(void *engine, uint32_t *items, size_t n); /* for t
 bool tm_engine_loop_is_home(struct tm_engine *e, uint32_t index);       /* a REPLY that was a loop of ours: counted and given back */
 void tm_engine_cover(struct tm_engine *e);                              /* what is due, the alarm, and the timer */
 void tm_engine_on_cover(evutil_socket_t fd, short what, void *arg);
+
+/* reload.c */
+int tm_engine_reconfigure(struct tm_engine *e) TM_MUST_CHECK; /* TM_E_SYNTAX: refused, and nothing changed */
 
 /* engine_document.c */
 void tm_engine_housekeeping(struct tm_engine *e);

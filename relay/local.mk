@@ -20,7 +20,7 @@ librelay_la_SOURCES = \
 	relay/watch.h relay/watch.c \
 	relay/options.h relay/options.c \
 	relay/engine.h relay/internal.h relay/engine.c relay/engine_packets.c relay/engine_cover.c \
-	relay/engine_document.c \
+	relay/engine_document.c relay/reload.c \
 	relay/commands.h relay/commands.c
 librelay_la_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS) $(SQLITE_CFLAGS) $(JANSSON_CFLAGS)
 librelay_la_LIBADD = liblink.la libbox.la libdirectory.la libsphinx.la libconfig.la libbase.la \

@@ -1,5 +1,7 @@
 /*
- * The configuration of a relay: one table (options.c) gives the parser, the defaults, the sample and the manual. Main thread, before others start.
+ * The configuration of a relay: one table (options.c) gives the parser, the defaults, the sample and the manual. Main thread.
+ *
+ * An option with .reload is taken over from the file on SIGHUP: relay/reload.c hands new values to whoever copied the old ones.
  */
 #ifndef TM_RELAY_OPTIONS_H
 #define TM_RELAY_OPTIONS_H

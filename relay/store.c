@@ -37,6 +37,7 @@ struct tm_store {
   pthread_t thread;
   atomic_bool stop;
   atomic_uint_least32_t expiry_s;
+  atomic_uint_least64_t quota;
   atomic_uint_least64_t total[TOTALS];
 
   pthread_mutex_t mutex; /* items move between ring and group under it */
@@ -74,7 +75,7 @@ static enum tm_box_status put(struct tm_store *s, const struct tm_box_request *r
 
   if (!good)
     return TM_BOX_REFUSED;
-  switch (tm_store_db_put(s->db, r->id, r->signature, r->box, now_s + expiry_s, step_s > 0 ? step_s : 1, s->config.quota)) {
+  switch (tm_store_db_put(s->db, r->id, r->signature, r->box, now_s + expiry_s, step_s > 0 ? step_s : 1, atomic_load(&s->quota))) {
   case TM_OK:
   case TM_E_EXISTS:
     return TM_BOX_STORED;
@@ -273,6 +274,7 @@ int tm_store_new(struct tm_store **out, const struct tm_store_config *config)
   if (s == NULL)
     return TM_E_NOMEM;
   s->config = *config;
+  atomic_store(&s->quota, config->quota);
   if (pthread_mutex_init(&s->mutex, NULL) != 0) {
     free(s);
     return TM_E_NOMEM;
@@ -299,6 +301,7 @@ void tm_store_free(struct tm_store *store)
 }
 
 void tm_store_set_expiry(struct tm_store *store, uint32_t expiry_s) { atomic_store(&store->expiry_s, expiry_s); }
+void tm_store_set_quota(struct tm_store *store, uint64_t quota) { atomic_store(&store->quota, quota); }
 
 size_t tm_store_push(struct tm_store *store, const uint32_t *items, size_t n)
 {

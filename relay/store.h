@@ -37,6 +37,9 @@ void tm_store_free(struct tm_store *store);
 /* How long boxes live from now on; box_expiry_s of the document. Without one, requests fail. */
 void tm_store_set_expiry(struct tm_store *store, uint32_t expiry_s);
 
+/* How many boxes it keeps from now on; those that it has already stay. */
+void tm_store_set_quota(struct tm_store *store, uint64_t quota);
+
 /* Hands over items whose packet was opened (DELIVER). Returns how many found room. */
 size_t tm_store_push(struct tm_store *store, const uint32_t *items, size_t n) TM_MUST_CHECK;
 /* Takes items back: FORWARD packets to item->next, or with item->drop set. */

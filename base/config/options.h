@@ -17,7 +17,7 @@
  *   static const struct tm_option_table table = {
  *     .program = "my", .options = options, .n = 3, .size = sizeof(struct my_config)};
  *
- * For programs only, from their main thread, before others start (libconfuse's lexer is one global).
+ * For programs only, from their main thread alone (libconfuse's lexer is one global).
  */
 #ifndef TM_BASE_CONFIG_OPTIONS_H
 #define TM_BASE_CONFIG_OPTIONS_H
@@ -53,6 +53,7 @@ struct tm_option {
   bool required;
   const char *fallback;       /* default, as a file would have it; NULL: none, the field stays 0 or NULL */
   const char *example;        /* what the sample shows for an option without default */
+  bool reload;                /* a running program takes a new value over: tm_options_reload */
 };
 
 #define TM_OPTION_AT(type, member) .offset = offsetof(type, member), .size = sizeof(((type *)0)->member)
@@ -85,6 +86,16 @@ int tm_options_load(const struct tm_option_table *table, const char *path, void 
 int tm_options_parse(const struct tm_option_table *table, const char *path, const char *text, size_t len, void *values,
                      FILE *complaints) __attribute__((warn_unused_result));
 void tm_options_free(const struct tm_option_table *table, void *values); /* leaves zeros */
+
+/* Hears of an option whose two values differ: was the new one taken, or does it need a restart? */
+typedef void tm_option_differs(void *arg, const struct tm_option *option, bool taken);
+/*
+ * For a running program: takes those of *fresh (another load with the same table) that may change while it runs, in
+ * exchange for the old ones; the rest of *values stays. Returns how many were taken. The caller frees *fresh, and with it
+ * the old texts: nobody may keep a pointer to a text whose option has reload.
+ */
+size_t tm_options_reload(const struct tm_option_table *table, void *values, void *fresh, tm_option_differs *differs,
+                         void *arg);
 
 /* A configuration file with every option, its text, range and default; it loads as it is. */
 void tm_options_print_sample(const struct tm_option_table *table, FILE *out);

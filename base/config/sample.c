@@ -56,8 +56,9 @@ static void print_option(FILE *out, const struct tm_option *option)
 
   tm_option_range(option, range, sizeof range);
   print_wrapped(out, "# ", option->help);
-  snprintf(line, sizeof line, "Value: %s. %s%s%s%s", range, note, option->fallback != NULL ? "Default: " : "",
-           option->fallback != NULL ? option->fallback : "", option->fallback != NULL ? "." : "");
+  snprintf(line, sizeof line, "Value: %s. %s%s%s%s%s", range, note, option->fallback != NULL ? "Default: " : "",
+           option->fallback != NULL ? option->fallback : "", option->fallback != NULL ? "." : "",
+           option->reload ? " Changes on reload." : "");
   print_wrapped(out, "# ", line);
   fprintf(out, "%s%s = ", option->required ? "" : "#", option->name);
   print_value(out, option, value != NULL ? value : "");
@@ -105,12 +106,13 @@ void tm_options_print_manual(const struct tm_option_table *table, FILE *out)
     tm_option_range(option, range, sizeof range);
     print_troff(out, range);
     if (option->required)
-      fputs(". Required.\n", out);
+      fputs(". Required.", out);
     else if (option->fallback != NULL) {
       fputs(". Default: ", out);
       print_troff(out, option->fallback);
-      fputs(".\n", out);
+      fputs(".", out);
     } else
-      fputs(". No default.\n", out);
+      fputs(". No default.", out);
+    fputs(option->reload ? " Changes on reload.\n" : "\n", out);
   }
 }

@@ -39,14 +39,14 @@ static const char *const roles[] = {"entry", "mix", "store", NULL};
 
 static const struct tm_option options[] = {
   {.name = "name", .kind = TM_OPTION_STRING, TM_OPTION_AT(struct values, name), .min = 1, .max = 31, .required = true,
-   .example = "mill1", .help = "The name - as it stands in the document."},
+   .example = "mill1", .reload = true, .help = "The name - as it stands in the document."},
   {.name = "state-dir", .kind = TM_OPTION_PATH, TM_OPTION_AT(struct values, dir), .fallback = "state",
    .help = ".keys live here, and 'nothing' else that anybody could want to see from outside of this machine."},
   {.name = "listen", .kind = TM_OPTION_ADDRESS, TM_OPTION_AT(struct values, listen), .example = "[::1]:4711",
-   .help = "Where."},
+   .help = "Where.", .reload = true},
   {.name = "workers", .kind = TM_OPTION_INTEGER, TM_OPTION_AT(struct values, workers), .min = 1, .max = 64,
    .unit = "threads",
-   .fallback = "2", .help = "How many."},
+   .fallback = "2", .help = "How many.", .reload = true},
   {.name = "big", .kind = TM_OPTION_INTEGER, TM_OPTION_AT(struct values, big), .min = 0, .max = UINT64_MAX,
    .fallback = "18446744073709551615", .help = "Big."},
   {.name = "log-level", .kind = TM_OPTION_CHOICE, TM_OPTION_AT(struct values, level), .choices = levels,
@@ -272,6 +272,44 @@ static void test_file(void **state)
   rmdir(dir);
 }
 
+static void note_difference(void *arg, const struct tm_option *option, bool taken)
+{
+  char *said = arg;
+
+  snprintf(said + strlen(said), 128 - strlen(said), "%s%s ", taken ? "" : "!", option->name);
+}
+
+static void test_reload(void **state)
+{
+  char said[128] = "";
+  struct values v, fresh;
+
+  (void)state;
+  good("name = mill1\nstate-dir = /a\nlisten = \"[::1]:1\"\nworkers = 3\n", &v);
+  good("name = mill1\nstate-dir = /a\nlisten = \"[::1]:1\"\nworkers = 3\n", &fresh);
+  assert_int_equal(tm_options_reload(&table, &v, &fresh, note_difference, said), 0);
+  assert_string_equal(said, "");
+  tm_options_free(&table, &fresh);
+  good("name = mill2\nstate-dir = /b\nworkers = 4\nbig = 5\nroles = {mix}\nfast = yes\n", &fresh);
+  assert_int_equal(tm_options_reload(&table, &v, &fresh, note_difference, said), 3);
+  assert_string_equal(said, "name !state-dir listen workers !big !roles !fast ");
+  tm_options_free(&table, &fresh);
+  assert_string_equal(v.name, "mill2");
+  assert_null(v.listen);
+  assert_int_equal(v.workers, 4);
+  assert_string_equal(v.dir, "/a");
+  assert_true(v.big == UINT64_MAX);
+  assert_int_equal(v.roles, 6);
+  assert_false(v.fast);
+  good("name = mill2\nlisten = \"[::1]:2\"\nworkers = 4\n", &fresh);
+  said[0] = '\0';
+  assert_int_equal(tm_options_reload(&table, &v, &fresh, note_difference, said), 1);
+  assert_string_equal(said, "!state-dir listen ");
+  assert_string_equal(v.listen, "[::1]:2");
+  tm_options_free(&table, &fresh);
+  tm_options_free(&table, &v);
+}
+
 static void test_sample_loads(void **state)
 {
   char *sample = NULL;
@@ -311,7 +349,8 @@ static void test_manual(void **state)
   tm_options_print_manual(&table, f);
   fclose(f);
   assert_non_null(strstr(text, ".TP\n.B state\\-dir\n\\&.keys live here"));
-  assert_non_null(strstr(text, "Value: an integer from 1 to 64 threads. Default: 2."));
+  assert_non_null(strstr(text, "Value: an integer from 1 to 64 threads. Default: 2. Changes on reload.\n"));
+  assert_non_null(strstr(text, "Default: 18446744073709551615.\n"));
   assert_non_null(strstr(text, "Required."));
   assert_non_null(strstr(text, "No default."));
   free(text);
@@ -481,7 +520,8 @@ int main(void)
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_defaults),  cmocka_unit_test(test_values),       cmocka_unit_test(test_refused),
     cmocka_unit_test(test_numbers),   cmocka_unit_test(test_syntax),       cmocka_unit_test(test_all_mistakes_at_once),
-    cmocka_unit_test(test_size),      cmocka_unit_test(test_file),         cmocka_unit_test(test_sample_loads),
+    cmocka_unit_test(test_size),      cmocka_unit_test(test_file),         cmocka_unit_test(test_reload),
+    cmocka_unit_test(test_sample_loads),
     cmocka_unit_test(test_manual),    cmocka_unit_test(test_address),      cmocka_unit_test(test_suggest),
     cmocka_unit_test(test_commands),
   };
