@@ -142,6 +142,16 @@ static json_t *cover_json(const struct tm_cover_totals *c)
   return cover;
 }
 
+static json_t *tagging_json(const struct tm_tagging_totals *t)
+{
+  json_t *tagging = json_object();
+
+  put(tagging, "failures", t->failures);
+  put(tagging, "alarms", t->alarms);
+  json_object_set_new(tagging, "alarm", json_boolean(t->alarm));
+  return tagging;
+}
+
 static json_t *snapshot_json(const struct tm_snapshot *s)
 {
   const struct tm_counters *t = &s->totals;
@@ -167,6 +177,7 @@ static json_t *snapshot_json(const struct tm_snapshot *s)
   json_object_set_new(root, "drop", drops_json(t));
   json_object_set_new(root, "store", store_json(&s->store));
   json_object_set_new(root, "cover", cover_json(&s->cover));
+  json_object_set_new(root, "tagging", tagging_json(&s->tagging));
   json_object_set_new(root, "links", links);
   json_object_set_new(root, "balanced", json_boolean(tm_snapshot_balanced(s)));
   return root;

@@ -73,6 +73,12 @@ struct tm_cover_totals {
   bool alarm, held;        /* at this moment: they do not; the mix is held for it */
 };
 
+/* Packets whose payload was changed on their way, for the counters file: relay/tagging.h. */
+struct tm_tagging_totals {
+  uint64_t failures, alarms;
+  bool alarm; /* at this moment */
+};
+
 /* One moment of a relay, taken by the loop thread while nothing is in its own hands. */
 struct tm_snapshot {
   const char *name;
@@ -82,6 +88,7 @@ struct tm_snapshot {
   uint64_t slab_used; /* an independent count of the same: items that are not free */
   struct tm_store_totals store;
   struct tm_cover_totals cover;
+  struct tm_tagging_totals tagging;
   uint64_t relay_links, client_links;
 };
 

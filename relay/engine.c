@@ -45,6 +45,7 @@ struct tm_snapshot tm_engine_snapshot(struct tm_engine *engine)
   s.cover.alarms = engine->cover.alarms;
   s.cover.alarm = engine->cover.raised;
   s.cover.held = tm_cover_holds(&engine->cover, tm_clock_mono_ms(engine->clock));
+  s.tagging = (struct tm_tagging_totals){engine->tagging.failures, engine->tagging.alarms, engine->tagging.raised};
   s.held = (engine->mix != NULL ? tm_mix_count(engine->mix) : 0) + engine->n_waiting;
   for (size_t i = 0; i < engine->n_workers; i++)
     s.held += tm_worker_held(engine->worker[i]);

@@ -159,6 +159,7 @@ void tm_engine_housekeeping(struct tm_engine *e)
   uint64_t now_s = tm_clock_wall_ms(e->clock) / 1000;
 
   look(e, now_s);
+  tm_tagging_watch(&e->tagging, tm_clock_mono_ms(e->clock));
   check_validity(e, now_s);
   if (tm_watch_document(e->watch) != NULL)
     update_keys(e, now_s);

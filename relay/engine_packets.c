@@ -304,10 +304,20 @@ static bool stays_too_long(const struct tm_engine *e, uint32_t delay_ms)
   return e->params.strategy == TM_STRATEGY_POISSON && delay_ms > (uint64_t)DELAY_FACTOR * e->params.mean_delay_ms;
 }
 
+/* The header was good and the payload was not: no accident does that. */
+static void note_tagging(struct tm_engine *e)
+{
+  if (tm_tagging_failed(&e->tagging, tm_clock_mono_ms(e->clock)))
+    tm_log(TM_LOG_WARN, "relay", "packets were changed on their way: somebody marks them, or a sender makes bad ones",
+           TM_KV_INT("packets", e->tagging.failures), TM_KV_END);
+}
+
 static void opened(struct tm_engine *e, uint32_t index)
 {
   const struct tm_item *item = tm_slab_item(e->slab, index);
 
+  if (item->drop == TM_DROP_TAG)
+    note_tagging(e);
   if (item->drop != TM_DROP_NONE)
     tm_engine_drop(e, index, (enum tm_drop)item->drop);
   else if (item->command == TM_SPHINX_REPLY && tm_engine_loop_is_home(e, index))

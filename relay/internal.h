@@ -19,6 +19,7 @@
 #include "relay/randomness.h"
 #include "relay/slab.h"
 #include "relay/store.h"
+#include "relay/tagging.h"
 #include "relay/watch.h"
 #include "relay/worker.h"
 
@@ -51,6 +52,7 @@ struct tm_engine {
   struct event *cover_timer;
   bool alarm_said;        /* the log has the alarm that is raised */
   uint64_t alarm_said_ms; /* when it last had one; 0: never */
+  struct tm_tagging tagging;
   struct tm_counters counters;
 
   struct tm_mix *mix;     /* NULL: no document yet */

@@ -10,6 +10,7 @@ librelay_la_SOURCES = \
 	relay/randomness.h relay/randomness.c \
 	relay/mix.h relay/mix.c relay/mix_poisson.c relay/mix_pool.c \
 	relay/alarm.h relay/alarm.c \
+	relay/tagging.h relay/tagging.c \
 	relay/cover.h relay/cover.c \
 	relay/worker.h relay/worker.c \
 	relay/store.h relay/store.c relay/store_db.h relay/store_db.c \

@@ -111,7 +111,8 @@ static void accepted_up(void *arg, struct tm_link *link)
       tm_link_close(link);
     return;
   }
-  a = calloc(1, sizeof *a);
+  /* A document may have come since its certificate was judged: a handshake takes as long as the peer likes. */
+  a = may_send_to_us(net, tm_link_peer(link)) ? calloc(1, sizeof *a) : NULL;
   if (a == NULL) {
     tm_link_close(link);
     return;
@@ -395,9 +396,9 @@ int tm_network_document(struct tm_network *net, const struct tm_document *doc)
   int verdict = find_self(net, doc);
   int err = find_senders(net, doc);
 
+  close_strangers(net); /* without memory nobody may send */
   if (err != TM_OK)
     return err;
-  close_strangers(net);
   err = dial_all(net, doc);
   return err != TM_OK ? err : verdict;
 }

@@ -1,5 +1,5 @@
 if HAVE_CMOCKA
-relay_tests = test_relay test_entry test_mix test_ring test_tagtable test_journal test_replay test_replay_kill test_counters test_keys test_worker test_store test_relay_options \
+relay_tests = test_relay test_limits test_entry test_mix test_ring test_tagtable test_journal test_replay test_replay_kill test_counters test_keys test_worker test_store test_relay_options \
 	test_anonymity test_cover
 # A sanitizer brings its own malloc: there is nothing to count there.
 if !INSTRUMENTED
@@ -15,6 +15,10 @@ test_relay_SOURCES = tests/unit/test_relay.c tests/unit/relay_support.c tests/un
 	tests/unit/disk_shim.c tests/unit/disk_shim.h
 test_relay_CFLAGS = $(RELAY_TEST_CFLAGS)
 test_relay_LDADD = $(RELAY_TEST_LIBS)
+
+test_limits_SOURCES = tests/unit/test_limits.c tests/unit/relay_support.c tests/unit/relay_support.h
+test_limits_CFLAGS = $(RELAY_TEST_CFLAGS)
+test_limits_LDADD = $(RELAY_TEST_LIBS)
 
 test_entry_SOURCES = tests/unit/test_entry.c
 test_entry_CFLAGS = $(RELAY_TEST_CFLAGS)

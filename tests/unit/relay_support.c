@@ -158,7 +158,7 @@ static void relay_info(struct net *net, unsigned i, struct tm_relay_info *info, 
 {
   struct net_relay *r = &net->relay[i];
 
-  *info = (struct tm_relay_info){.roles = net->role[i], .layer = plan[i].layer, .n_keys = EPOCHS, .keys = keys};
+  *info = (struct tm_relay_info){.roles = net->role[i], .layer = net->layer[i], .n_keys = EPOCHS, .keys = keys};
   snprintf(info->name, sizeof info->name, "%s", plan[i].name);
   snprintf(info->address, sizeof info->address, "127.0.0.1:%u", r->port);
   memcpy(info->identity, r->identity, sizeof info->identity);
@@ -213,6 +213,7 @@ struct net *net_start(const struct tm_params *params, const char *extra)
   make_authorities(net);
   for (unsigned i = 0; i < NET_RELAYS; i++) {
     net->role[i] = plan[i].role;
+    net->layer[i] = plan[i].layer;
     make_relay(net, i, extra);
   }
   net_write_document(net, 3600, NET_RELAYS);

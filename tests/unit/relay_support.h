@@ -42,7 +42,7 @@ struct net {
   struct tm_params params;
   struct net_relay relay[NET_RELAYS];
   uint64_t first_epoch;
-  unsigned role[NET_RELAYS]; /* in documents to come; what it was made for, at first */
+  unsigned role[NET_RELAYS], layer[NET_RELAYS]; /* in documents to come; what it was made for, at first */
   struct net_client client;
   tm_sphinx *sphinx;
 };

@@ -127,6 +127,7 @@ static void test_file(void **state)
   s.store.get_hit = 3;
   s.client_links = 4;
   s.cover = (struct tm_cover_totals){.home = 8, .alarms = 2, .alarm = true};
+  s.tagging = (struct tm_tagging_totals){.failures = 9, .alarms = 3, .alarm = true};
   assert_int_equal(tm_snapshot_write(&s, path), TM_OK);
   root = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
   assert_non_null(root);
@@ -140,6 +141,9 @@ static void test_file(void **state)
   assert_int_equal(number(root, "cover", "alarms"), 2);
   assert_true(json_is_true(json_object_get(json_object_get(root, "cover"), "alarm")));
   assert_true(json_is_false(json_object_get(json_object_get(root, "cover"), "held")));
+  assert_int_equal(number(root, "tagging", "failures"), 9);
+  assert_int_equal(number(root, "tagging", "alarms"), 3);
+  assert_true(json_is_true(json_object_get(json_object_get(root, "tagging"), "alarm")));
   assert_int_equal(number(root, NULL, "held"), 7);
   assert_int_equal(number(root, "drop", "mac"), 1);
   assert_int_equal(json_object_size(json_object_get(root, "drop")), TM_DROPS - 1);
