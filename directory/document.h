@@ -18,6 +18,7 @@
 #define TM_DOCUMENT_AUTHORITIES_MAX 32
 #define TM_RELAY_NAME_MAX 31         /* [a-z0-9-], first a letter */
 #define TM_COVER_MIN_MS 10           /* loop_ms and dummy_ms, if not 0 */
+#define TM_TICK_MAX_US 60000000      /* tick_us: the time after which a silent link ends (doc/spec/link.md, section 5) */
 #define TM_ADDRESS_MAX 63            /* "127.0.0.1:4711", "[::1]:4711" */
 
 enum tm_role { TM_ROLE_ENTRY = 1, TM_ROLE_MIX = 2, TM_ROLE_STORE = 4 }; /* bits */

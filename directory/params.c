@@ -135,6 +135,8 @@ const char *tm_params_conflict(const struct tm_params *p)
     return "key_grace_s is more than epoch_s: a relay would have to try three keys";
   if ((p->loop_ms != 0 && p->loop_ms < TM_COVER_MIN_MS) || (p->dummy_ms != 0 && p->dummy_ms < TM_COVER_MIN_MS))
     return "loop_ms and dummy_ms must be 0 (none) or at least 10: relays would do little but make cover";
+  if (p->tick_us > TM_TICK_MAX_US)
+    return "tick_us is more than 60000000: a link ends after 60 s of silence, so that no client would keep one";
   if (p->downlink_us >= p->tick_us)
     return "downlink_us is not less than tick_us: replies would pile up at the entry";
   if ((uint64_t)p->box_expiry_s * 1000 <= (uint64_t)p->slot_ms + p->slot_lag_ms)

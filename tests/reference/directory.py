@@ -20,6 +20,7 @@ RELAYS_MAX, KEYS_MAX, LAYERS, STORES_MIN, AUTHORITIES_MAX, SIGNATURES_MAX = 1024
 NAME_MAX, SIGNER_MAX, SIGNATURE_MAX, ADDRESS_MAX, LINE_MAX = 31, 63, 1024, 63, 1024
 VALID_MAX, EPOCH_MAX = 7_948_800, 253_402_300_799
 DASH = "—".encode()
+TICK_MAX_US = 60000000
 COVER_MIN_MS = 10
 
 
@@ -324,7 +325,7 @@ def parse_params(lines):
         require(lines.take("param", 2)[0] in PARAM_NAMES, "unknown")
         require(False, "syntax")
     p = params
-    require(p["key_grace_s"] <= p["epoch_s"] and p["downlink_us"] < p["tick_us"]
+    require(p["key_grace_s"] <= p["epoch_s"] and p["downlink_us"] < p["tick_us"] <= TICK_MAX_US
             and all(p[name] == 0 or p[name] >= COVER_MIN_MS for name in ("loop_ms", "dummy_ms"))
             and p["box_expiry_s"] * 1000 > p["slot_ms"] + p["slot_lag_ms"]
             and p["slot_ms"] * p["request_permille"] >= 3 * p["sequences"] * p["tick_us"], "syntax")

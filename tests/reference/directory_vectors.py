@@ -286,6 +286,9 @@ def changed_values(t, one):
         ("loops too often", one("loop_ms 200", "loop_ms 9"), "syntax"),
         ("dummies too often", one("dummy_ms 0", "dummy_ms 1"), "syntax"),
         ("downlink as slow as the clock", one("downlink_us 250000", "downlink_us 500000"), "syntax"),
+        ("clock slower than a link lives",
+         one("slot_ms 30000\nparam slot_lag_ms 60000\nparam sequences 8\nparam tick_us 500000",
+             "slot_ms 36000000\nparam slot_lag_ms 60000\nparam sequences 8\nparam tick_us 60000001"), "syntax"),
         ("boxes die before they are read", one("box_expiry_s 604800", "box_expiry_s 90"), "syntax"),
         ("too few ticks for the sequences", one("request_permille 800", "request_permille 399"), "syntax"),
     ]

@@ -500,6 +500,13 @@ static void test_param_conflicts(void **state)
   assert_int_equal(try_replaced("param loop_ms 200\n", "param loop_ms 0\n"), TM_OK);
   assert_int_equal(try_replaced("param dummy_ms 500\n", "param dummy_ms 1\n"), TM_E_SYNTAX);
   assert_int_equal(try_replaced("param dummy_ms 500\n", "param dummy_ms 0\n"), TM_OK);
+  tm_params_standard(&p);
+  p.slot_ms = 36000000;
+  p.box_expiry_s = 7776000;
+  p.tick_us = TM_TICK_MAX_US;
+  assert_null(tm_params_conflict(&p));
+  p.tick_us++;
+  assert_non_null(strstr(tm_params_conflict(&p), "60 s of silence"));
   assert_int_equal(try_replaced("param downlink_us 250000\n", "param downlink_us 500000\n"), TM_E_SYNTAX);
   assert_int_equal(try_replaced("param box_expiry_s 604800\n", "param box_expiry_s 90\n"), TM_E_SYNTAX);
   assert_int_equal(try_replaced("param box_expiry_s 604800\n", "param box_expiry_s 91\n"), TM_OK);

@@ -260,7 +260,7 @@ static void test_floods_end_at_the_entry(void **state)
   uint8_t packet[TM_SPHINX_PACKET_LEN] = {0};
 
   (void)state;
-  params.tick_us = 600000000;
+  params.tick_us = TM_TICK_MAX_US;
   params.slot_ms = 36000000;
   params.slot_lag_ms = 60000;
   params.box_expiry_s = 7776000;
@@ -483,8 +483,8 @@ static void test_client_gone(void **state)
   struct asked asked;
 
   (void)state;
-  params.downlink_us = 300000000; /* a reply waits at the entry */
-  params.tick_us = 600000000;
+  params.downlink_us = TM_TICK_MAX_US - 1; /* a reply waits at the entry */
+  params.tick_us = TM_TICK_MAX_US;
   params.slot_ms = 36000000;
   params.slot_lag_ms = 60000;
   params.box_expiry_s = 7776000;
