@@ -121,6 +121,22 @@ static int make_mix_key(const struct tm_relay_config *config, uint64_t epoch)
   return err == TM_OK || err == TM_E_NOT_FOUND ? tm_mix_key_make(config->state_dir, epoch, &tm_rng_system) : err;
 }
 
+/* Keys for epochs of two lengths would be mixed up, and erased at the wrong time. */
+static int note_epoch_length(const struct tm_command_call *call, const struct tm_relay_config *config, const struct keygen *k)
+{
+  uint32_t noted = 0;
+  int err = tm_epoch_length_keep(config->state_dir, (uint32_t)k->epoch_s, &noted);
+
+  if (err == TM_E_CONFLICT && tm_epoch_length_forget(config->state_dir) == TM_OK)
+    err = tm_epoch_length_keep(config->state_dir, (uint32_t)k->epoch_s, &noted);
+  if (err == TM_E_CONFLICT)
+    return tm_command_fail(call, "%s has mix keys for epochs of %" PRIu32 " s, not %llu s: if the network did change, remove its files mix-* (packets on their way "
+                                 "are lost), and run keygen again", config->state_dir, noted, k->epoch_s);
+  if (err != TM_OK)
+    return tm_command_fail(call, "%s/epoch-length: %s", config->state_dir, err == TM_E_SYNTAX ? "it is no number of seconds; remove it" : tm_file_reason(err));
+  return TM_EXIT_OK;
+}
+
 static int make_keys(const struct tm_command_call *call, const struct tm_relay_config *config, const struct keygen *k)
 {
   size_t made = 0;
@@ -228,7 +244,9 @@ int tm_relay_keygen(const struct tm_command_call *call)
     k.from = now;
   if (tm_dir_make(config.state_dir) != TM_OK)
     r = tm_command_fail(call, "%s: it is no directory, and none can be made there", config.state_dir);
-  else
+  if (r == TM_EXIT_OK)
+    r = note_epoch_length(call, &config, &k);
+  if (r == TM_EXIT_OK)
     r = make_keys(call, &config, &k);
   if (r == TM_EXIT_OK)
     r = write_descriptor(call, &config, k.from < now ? k.from : now);

@@ -39,6 +39,8 @@ struct tm_keys {
   uint64_t epoch;
   bool grace;
   uint64_t oldest;    /* epochs before it have been retired */
+  uint32_t epoch_s;   /* what the keys are numbered for, as far as it was compared; 0: not yet */
+  uint32_t said_epoch_s; /* the wrong length that was complained about last */
   uint64_t destroyed[TM_KEYS_LIVE_MAX]; /* the latest epochs whose key was; they never come back, even if the file could not be erased */
   size_t n_destroyed;
   uint64_t said_epoch; /* what was said about a journal last */
@@ -288,7 +290,7 @@ static uint64_t never_back(struct tm_keys *keys, uint64_t now_s)
   return keys->latest_s;
 }
 
-int tm_keys_update(struct tm_keys *keys, uint64_t wall_s, uint32_t epoch_s, uint32_t grace_s)
+static int update(struct tm_keys *keys, uint64_t wall_s, uint32_t epoch_s, uint32_t grace_s)
 {
   uint64_t now_s = never_back(keys, wall_s);
   uint64_t epoch = now_s / epoch_s;
@@ -314,4 +316,54 @@ int tm_keys_update(struct tm_keys *keys, uint64_t wall_s, uint32_t epoch_s, uint
   if (keys->oldest < (grace ? epoch - 1 : epoch))
     keys->oldest = grace ? epoch - 1 : epoch;
   return err;
+}
+
+/* No key lives. Files and journals stay, so that they can live again. */
+static int stand_still(struct tm_keys *keys)
+{
+  struct holder *none;
+
+  keys->done = false;
+  if (keys->now->public.n == 0)
+    return TM_OK;
+  none = calloc(1, sizeof *none);
+  if (none == NULL)
+    return TM_E_NOMEM;
+  none->refs = 1;
+  swap(keys, none);
+  return TM_OK;
+}
+
+/* Numbers of epochs mean nothing without their length. By those of another length nearly every key would seem to be over. */
+static int check_epoch_length(struct tm_keys *keys, uint32_t epoch_s)
+{
+  uint32_t noted = 0;
+  int err;
+
+  if (keys->epoch_s == epoch_s)
+    return TM_OK;
+  err = tm_epoch_length_keep(keys->config.state_dir, epoch_s, &noted);
+  if (err == TM_OK) {
+    keys->epoch_s = epoch_s;
+    keys->said_epoch_s = 0;
+    return TM_OK;
+  }
+  if (keys->said_epoch_s != epoch_s)
+    tm_log(TM_LOG_ERROR, "keys", err == TM_E_CONFLICT ? "the document has epochs of another length than the mix keys were made for; none is used, none is erased"
+                                                      : "the file epoch-length cannot be used; no mix key is",
+           TM_KV_INT("document_s", epoch_s), TM_KV_INT("keys_s", noted), TM_KV_NAME("reason", tm_strerror(err)), TM_KV_END);
+  keys->said_epoch_s = epoch_s;
+  keys->epoch_s = 0;
+  return err;
+}
+
+int tm_keys_update(struct tm_keys *keys, uint64_t wall_s, uint32_t epoch_s, uint32_t grace_s)
+{
+  int length_err = check_epoch_length(keys, epoch_s);
+
+  if (length_err != TM_OK) {
+    int err = stand_still(keys);
+    return err == TM_OK ? length_err : err;
+  }
+  return update(keys, wall_s, epoch_s, grace_s);
 }

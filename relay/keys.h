@@ -62,6 +62,16 @@ int tm_mix_key_erase(const char *state_dir, uint64_t epoch) TM_MUST_CHECK;
 int tm_mix_keys_list(const char *state_dir, uint64_t **epochs, size_t *n) TM_MUST_CHECK;
 int tm_mix_journals_list(const char *state_dir, uint64_t **epochs, size_t *n) TM_MUST_CHECK; /* those that have a journal */
 
+/*
+ * The length of an epoch that the mix keys were numbered for, in state_dir/epoch-length: notes it if nothing is noted. Errors: TM_E_CONFLICT (another
+ * one is noted; written to *noted, which may be NULL), TM_E_SYNTAX (the file is no number), TM_E_IO, TM_E_NOMEM.
+ */
+int tm_epoch_length_keep(const char *state_dir, uint32_t epoch_s, uint32_t *noted) TM_MUST_CHECK;
+/* What is noted; 0: nothing that can be read. */
+uint32_t tm_epoch_length(const char *state_dir);
+/* Forgets it, when there are no keys any more. Errors: TM_E_STATE (there are), TM_E_IO, TM_E_NOMEM and those of tm_mix_keys_list. */
+int tm_epoch_length_forget(const char *state_dir) TM_MUST_CHECK;
+
 /* ---- live keys ---- */
 
 struct tm_keys_config {
@@ -77,6 +87,7 @@ void tm_keys_free(struct tm_keys *keys); /* every keyset was released; NULL is f
 /*
  * Brings the live keys up to date for that time, or for the latest time that it was called with, and erases what is over. Cheap when nothing changed. Errors, of the present epoch's key:
  * those of tm_mix_key_load and tm_replay_set_open, TM_E_STATE (it was destroyed). The keys that there are then live all the same.
+ * TM_E_CONFLICT (said in the log), and errors of tm_epoch_length_keep: the keys are numbered for epochs of another length. None lives then, and none is erased.
  */
 int tm_keys_update(struct tm_keys *keys, uint64_t now_s, uint32_t epoch_s, uint32_t grace_s) TM_MUST_CHECK;
 

@@ -6,7 +6,7 @@ librelay_la_SOURCES = \
 	relay/tagtable.h relay/tagtable.c \
 	relay/journal.h relay/journal.c \
 	relay/replay.h relay/replay_internal.h relay/replay.c relay/replay_threads.c \
-	relay/keys.h relay/keys.c relay/keyfile.c \
+	relay/keys.h relay/keys.c relay/keyfile.c relay/epochlength.c \
 	relay/randomness.h relay/randomness.c \
 	relay/mix.h relay/mix.c relay/mix_poisson.c relay/mix_pool.c \
 	relay/alarm.h relay/alarm.c \

@@ -455,6 +455,53 @@ static void test_threads(void **state)
   tm_keys_free(shared);
 }
 
+/* A document with another length of epochs makes other numbers: every key would seem to be long over. */
+static void test_another_epoch_length(void **state)
+{
+  struct tm_keys_config config = {.state_dir = dir, .replay = replay, .replay_max = 1000};
+  struct tm_keys *keys;
+  uint32_t noted;
+
+  (void)state;
+  make_keys(10, 12);
+  assert_int_equal(tm_keys_new(&keys, &config), TM_OK);
+  assert_int_equal(tm_epoch_length(dir), 0);
+  assert_int_equal(tm_keys_update(keys, 1100, EPOCH_S, GRACE_S), TM_OK);
+  assert_int_equal(tm_epoch_length(dir), EPOCH_S);
+  expect_live(keys, 2, 11, 10);
+  for (unsigned i = 0; i < 2; i++) {
+    assert_int_equal(tm_keys_update(keys, 1101, EPOCH_S / 10, GRACE_S / 10), TM_E_CONFLICT);
+    expect_live(keys, 0, 0, 0);
+  }
+  for (unsigned epoch = 10; epoch <= 12; epoch++) {
+    char name[32];
+    snprintf(name, sizeof name, "mix-%u.key", epoch);
+    assert_int_equal(access(file_of(name), F_OK), 0);
+    snprintf(name, sizeof name, "mix-%u.seen", epoch);
+    assert_int_equal(access(file_of(name), F_OK), 0);
+  }
+  assert_int_equal(tm_keys_update(keys, 1102, EPOCH_S, GRACE_S), TM_OK); /* the right one again */
+  expect_live(keys, 2, 11, 10);
+  tm_keys_free(keys);
+
+  /* The same for a relay that starts with the wrong document; and a note that is damaged decides nothing. */
+  assert_int_equal(tm_keys_new(&keys, &config), TM_OK);
+  assert_int_equal(tm_keys_update(keys, 1103, EPOCH_S * 2, GRACE_S), TM_E_CONFLICT);
+  assert_int_equal(tm_epoch_length_keep(dir, EPOCH_S * 2, &noted), TM_E_CONFLICT);
+  assert_int_equal(noted, EPOCH_S);
+  assert_int_equal(tm_epoch_length_forget(dir), TM_E_STATE);
+  assert_int_equal(tm_file_write(file_of("epoch-length"), 0600, "0100\n", 5), TM_OK);
+  assert_int_equal(tm_keys_update(keys, 1104, EPOCH_S, GRACE_S), TM_E_SYNTAX);
+  expect_live(keys, 0, 0, 0);
+  assert_int_equal(access(file_of("mix-10.key"), F_OK), 0);
+  tm_keys_free(keys);
+  for (unsigned epoch = 10; epoch <= 12; epoch++)
+    assert_int_equal(tm_mix_key_erase(dir, epoch), TM_OK);
+  assert_int_equal(tm_epoch_length_forget(dir), TM_OK);
+  assert_int_equal(tm_epoch_length(dir), 0);
+  assert_int_equal(tm_epoch_length_forget(dir), TM_OK);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -467,6 +514,7 @@ int main(void)
     cmocka_unit_test_setup_teardown(test_sound_journal, start, stop),
     cmocka_unit_test_setup_teardown(test_missing_journal, start, stop),
     cmocka_unit_test_setup_teardown(test_journal_of_another_key, start, stop),
+    cmocka_unit_test_setup_teardown(test_another_epoch_length, start, stop),
     cmocka_unit_test_setup_teardown(test_damaged_journal, start, stop),
     cmocka_unit_test_setup_teardown(test_damaged_header, start, stop),
     cmocka_unit_test_setup_teardown(test_making_again, start, stop),
