@@ -14,3 +14,5 @@ EXTRA_DIST += \
 	doc/spec/pairing.md \
 	doc/spec/client.md \
 	doc/spec/mixing.md
+
+include doc/systemd/local.mk

@@ -92,6 +92,7 @@ static void on_house(evutil_socket_t fd, short what, void *arg)
   (void)fd;
   (void)what;
   tm_engine_housekeeping(arg);
+  tm_engine_notify(arg);
 }
 
 static void on_counters(evutil_socket_t fd, short what, void *arg)
@@ -130,6 +131,7 @@ void tm_engine_stop(struct tm_engine *engine)
     return;
   tm_log(TM_LOG_INFO, "relay", "draining", TM_KV_END);
   engine->draining = true;
+  tm_notify_stopping(&engine->notify);
   engine->drain_until_ms = tm_clock_mono_ms(engine->clock) + engine->config->drain_ms;
   tm_network_stop_listening(engine->net);
   tm_cover_stop(&engine->cover);
@@ -329,6 +331,7 @@ static int listen_there(struct tm_engine *e)
   }
   tm_log(TM_LOG_INFO, "relay", "listening", TM_KV_NAME("name", e->config->name), TM_KV_INT("port", tm_network_port(e->net)),
          TM_KV_INT("workers", e->n_workers), TM_KV_END);
+  e->listening = true;
   return TM_OK;
 }
 
@@ -373,6 +376,7 @@ int tm_engine_new(struct tm_engine **out, const struct tm_engine_config *config)
   e->rng = config->rng;
   e->mix_rng = tm_rng_buffered_init(&e->buffered, config->rng);
   tm_cover_init(&e->cover, &e->mix_rng);
+  tm_notify_init(&e->notify);
   err = start(e, config->signals);
   if (err != TM_OK) {
     tm_log(TM_LOG_ERROR, "relay", "cannot start", TM_KV_NAME("reason", tm_strerror(err)), TM_KV_END);

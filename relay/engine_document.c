@@ -68,14 +68,17 @@ static void apply(struct tm_engine *e)
 
 int tm_engine_reload(struct tm_engine *engine)
 {
-  int config_err = tm_engine_reconfigure(engine);
-  int err = tm_watch_look(engine->watch, tm_clock_wall_ms(engine->clock) / 1000, true);
+  int config_err, err;
 
+  tm_notify_reloading(&engine->notify);
+  config_err = tm_engine_reconfigure(engine);
+  err = tm_watch_look(engine->watch, tm_clock_wall_ms(engine->clock) / 1000, true);
   if (err == TM_OK)
     apply(engine);
   else
     complain(engine, err);
   tm_engine_housekeeping(engine);
+  tm_notify_reloaded(&engine->notify);
   return config_err != TM_OK ? config_err : err;
 }
 

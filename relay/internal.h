@@ -2,7 +2,7 @@
  * What the files of the engine share; nobody else includes it. Loop thread.
  *
  * engine.c: life. engine_packets.c: a packet's way. engine_cover.c: packets of its own. engine_document.c: documents and keys.
- * reload.c: the configuration, read again.
+ * engine_notify.c: the service manager. reload.c: the configuration, read again.
  */
 #ifndef TM_RELAY_INTERNAL_H
 #define TM_RELAY_INTERNAL_H
@@ -16,12 +16,17 @@
 #include "relay/keys.h"
 #include "relay/mix.h"
 #include "relay/network.h"
+#include "relay/notify.h"
+#include "relay/pulse.h"
 #include "relay/randomness.h"
 #include "relay/slab.h"
 #include "relay/store.h"
 #include "relay/tagging.h"
 #include "relay/watch.h"
 #include "relay/worker.h"
+
+/* Where the pulses of threads begin in their table. */
+enum tm_engine_thread { TM_ENGINE_STORE, TM_ENGINE_JOURNAL, TM_ENGINE_WORKER, TM_ENGINE_THREADS = TM_ENGINE_WORKER + TM_WORKERS_MAX };
 
 struct tm_engine {
   const struct tm_relay_config *config;
@@ -75,6 +80,11 @@ struct tm_engine {
   bool counters_failed;
   struct event *signal_event[3];
 
+  bool listening;
+  struct tm_notify notify;
+  struct tm_pulse pulse[TM_ENGINE_THREADS];
+  bool said_stuck;
+
   bool draining;
   uint64_t drain_until_ms;
   struct event *drain_timer;
@@ -98,6 +108,9 @@ size_t tm_engine_make_dummies(void *engine, uint32_t *items, size_t n); /* for t
 bool tm_engine_loop_is_home(struct tm_engine *e, uint32_t index);       /* a REPLY that was a loop of ours: counted and given back */
 void tm_engine_cover(struct tm_engine *e);                              /* what is due, the alarm, and the timer */
 void tm_engine_on_cover(evutil_socket_t fd, short what, void *arg);
+
+/* engine_notify.c */
+void tm_engine_notify(struct tm_engine *e); /* what is due */
 
 /* reload.c */
 int tm_engine_reconfigure(struct tm_engine *e) TM_MUST_CHECK; /* TM_E_SYNTAX: refused, and nothing changed */

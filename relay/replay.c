@@ -192,6 +192,8 @@ int tm_replay_new(struct tm_replay **out)
     drop_locks(r);
     return TM_E_IO;
   }
+  (void)pthread_setname_np(r->journal_thread, "journal"); /* for top */
+  (void)pthread_setname_np(r->helper_thread, "helper");
   *out = r;
   return TM_OK;
 }
@@ -321,6 +323,16 @@ uint64_t tm_replay_set_bytes(struct tm_replay_set *set)
   n = tm_tagtable_bytes(&set->table);
   pthread_mutex_unlock(&set->replay->mutex);
   return n;
+}
+
+struct tm_turns tm_replay_turns(struct tm_replay *replay)
+{
+  struct tm_turns turns;
+
+  pthread_mutex_lock(&replay->mutex);
+  turns = (struct tm_turns){.n = replay->turns, .work = replay->busy || replay->n_pending > 0};
+  pthread_mutex_unlock(&replay->mutex);
+  return turns;
 }
 
 bool tm_replay_set_failed(const struct tm_replay_set *set) { return atomic_load(&set->failed); }

@@ -23,6 +23,7 @@
 
 #include "base/err.h"
 #include "relay/journal.h"
+#include "relay/pulse.h"
 #include "sphinx/sphinx.h"
 
 #define TM_REPLAY_TAGS_MAX (1ull << 32)
@@ -72,6 +73,9 @@ uint64_t tm_replay_check(struct tm_replay *replay, struct tm_replay_query *queri
 bool tm_replay_durable(const struct tm_replay *replay, uint64_t ticket);
 /* Any thread. It never will be: the journal failed. */
 bool tm_replay_lost(const struct tm_replay *replay, uint64_t ticket);
+
+/* Any thread: how often the journal thread came round, and is there a tag that it should write? */
+struct tm_turns tm_replay_turns(struct tm_replay *replay);
 
 /* For tests: tickets above this one count as not durable until it is raised. UINT64_MAX at start. */
 void tm_replay_hold(struct tm_replay *replay, uint64_t ticket);

@@ -51,6 +51,7 @@ struct tm_replay {
   size_t n_pending;                  /* of all sets */
   size_t n_closing;
   bool busy;                         /* the journal thread is writing */
+  uint64_t turns;                    /* how often it came round */
   bool stop, stop_helper;
 
   atomic_uint_least64_t durable;

@@ -201,6 +201,7 @@ void *tm_replay_journal_main(void *arg)
     if (!r->stop)
       make_room(r);
     close_sets(r);
+    r->turns++;
   }
   pthread_mutex_unlock(&r->mutex);
   return NULL;

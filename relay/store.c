@@ -39,6 +39,7 @@ struct tm_store {
   atomic_uint_least32_t expiry_s;
   atomic_uint_least64_t quota;
   atomic_uint_least64_t total[TOTALS];
+  atomic_uint_least64_t turns;
 
   pthread_mutex_t mutex; /* items move between ring and group under it */
   size_t busy;
@@ -235,6 +236,7 @@ static void *run(void *arg)
     }
     expire(s);
     tm_store_db_checkpoint(s->db);
+    atomic_fetch_add_explicit(&s->turns, 1, memory_order_relaxed);
   }
   return NULL;
 }
@@ -286,6 +288,7 @@ int tm_store_new(struct tm_store **out, const struct tm_store_config *config)
     dismantle(s);
     return err;
   }
+  (void)pthread_setname_np(s->thread, "store"); /* for top */
   *out = s;
   return TM_OK;
 }
@@ -331,6 +334,16 @@ size_t tm_store_held(struct tm_store *store)
   n = tm_ring_count(store->in) + store->busy + tm_ring_count(store->out);
   pthread_mutex_unlock(&store->mutex);
   return n;
+}
+
+struct tm_turns tm_store_turns(struct tm_store *store)
+{
+  struct tm_turns turns = {.n = atomic_load_explicit(&store->turns, memory_order_relaxed)};
+
+  pthread_mutex_lock(&store->mutex);
+  turns.work = store->busy > 0 || tm_ring_count(store->in) > 0;
+  pthread_mutex_unlock(&store->mutex);
+  return turns;
 }
 
 static uint64_t total(const struct tm_store *s, enum total which) { return atomic_load_explicit(&s->total[which], memory_order_relaxed); }

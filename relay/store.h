@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "relay/counters.h"
+#include "relay/pulse.h"
 #include "relay/slab.h"
 
 #define TM_STORE_GROUP 256
@@ -50,6 +51,9 @@ void tm_store_rearm(struct tm_store *store);
 /* Items in rings and group, counted there at one moment. */
 size_t tm_store_held(struct tm_store *store);
 struct tm_store_totals tm_store_totals(const struct tm_store *store);
+
+/* Any thread: how often it came round, and is there a request that it should serve? */
+struct tm_turns tm_store_turns(struct tm_store *store);
 
 /* For tests, before anything is pushed. */
 struct tm_store_db *tm_store_db_of(struct tm_store *store);

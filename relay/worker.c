@@ -25,6 +25,7 @@ struct tm_worker {
   /* Items move from ring to batch to ring under it, once a batch, so that the loop thread can count them at one moment. */
   pthread_mutex_t mutex;
   size_t busy; /* in the batch */
+  uint64_t turns;
 
   size_t with; /* loop thread: handed over and not taken back; bounds both rings */
 
@@ -166,6 +167,7 @@ static void give_batch(struct tm_worker *w, size_t n)
   if (tm_ring_push(w->out, w->index, n) != n)
     abort(); /* `with` keeps the ring from ever being full */
   w->busy = 0;
+  w->turns++;
   pthread_mutex_unlock(&w->mutex);
 }
 
@@ -276,4 +278,14 @@ size_t tm_worker_held(struct tm_worker *worker)
   n = tm_ring_count(worker->in) + worker->busy + tm_ring_count(worker->out);
   pthread_mutex_unlock(&worker->mutex);
   return n;
+}
+
+struct tm_turns tm_worker_turns(struct tm_worker *worker)
+{
+  struct tm_turns turns;
+
+  pthread_mutex_lock(&worker->mutex);
+  turns = (struct tm_turns){.n = worker->turns, .work = worker->busy > 0 || tm_ring_count(worker->in) > 0};
+  pthread_mutex_unlock(&worker->mutex);
+  return turns;
 }

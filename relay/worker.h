@@ -16,6 +16,7 @@
 
 #include "base/err.h"
 #include "relay/keys.h"
+#include "relay/pulse.h"
 #include "relay/replay.h"
 #include "relay/slab.h"
 
@@ -50,5 +51,7 @@ void tm_worker_rearm(struct tm_worker *worker);
 
 /* Loop thread: how many items are in its rings and its batch, counted there at one moment. */
 size_t tm_worker_held(struct tm_worker *worker);
+/* Any thread: how often it came round, and is there a packet that it should open? */
+struct tm_turns tm_worker_turns(struct tm_worker *worker);
 
 #endif

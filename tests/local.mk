@@ -4,6 +4,7 @@ AM_TESTS_ENVIRONMENT = \
 	top_srcdir='$(abs_top_srcdir)'; export top_srcdir; \
 	top_builddir='$(abs_top_builddir)'; export top_builddir; \
 	TEST_PYTHON='$(TEST_PYTHON)'; export TEST_PYTHON; \
+	SYSTEMD_ANALYZE='$(SYSTEMD_ANALYZE)'; export SYSTEMD_ANALYZE; \
 	PYTHONDONTWRITEBYTECODE=1; export PYTHONDONTWRITEBYTECODE;
 
 include tests/unit/local.mk
@@ -15,3 +16,4 @@ include tests/bench/local.mk
 include tests/install/local.mk
 include tests/man/local.mk
 include tests/net/local.mk
+include tests/systemd/local.mk

@@ -82,6 +82,7 @@ class Relay:
         self.log = self.dir / "log"
         self.process = None
         self.wanted = False  # it should be running now
+        self.environment = {}  # on top of ours
 
     def write_config(self, **extra):
         self.dir.mkdir(mode=0o700, exist_ok=True)
@@ -98,7 +99,8 @@ class Relay:
         self.counters_file.unlink(missing_ok=True)
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen([self.network.program("tidemill-relay"), "-c", self.config, "run"],
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=die_with_parent)
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=die_with_parent,
+                                            env={**os.environ, **self.environment})
         self.wanted = True
 
     def alive(self):
