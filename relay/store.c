@@ -30,7 +30,8 @@ struct result {
 };
 
 struct tm_store {
-  struct tm_store_config config;
+  struct tm_store_config config; /* its path is ours: */
+  char *path;
   struct tm_store_db *db;
   struct tm_ring *in, *out;
   tm_sphinx *sphinx;
@@ -65,8 +66,7 @@ static void complain(struct tm_store *s)
   if (s->complained_ms != 0 && now - s->complained_ms < COMPLAIN_EVERY_MS)
     return;
   s->complained_ms = now == 0 ? 1 : now;
-  tm_log(TM_LOG_ERROR, "store", "the database refuses writes or reads; is the disk full?", TM_KV_NAME("file", s->config.path),
-         TM_KV_END);
+  tm_log(TM_LOG_ERROR, "store", "the database refuses writes or reads; is the disk full?", TM_KV_NAME("file", s->path), TM_KV_END);
 }
 
 static enum tm_box_status put(struct tm_store *s, const struct tm_box_request *r, bool good, uint32_t expiry_s)
@@ -245,13 +245,17 @@ static int build(struct tm_store *s)
 {
   int err;
 
+  s->path = strdup(s->config.path);
+  s->config.path = s->path;
+  if (s->path == NULL)
+    return TM_E_NOMEM;
   if (tm_sphinx_new(&s->sphinx, NULL, TM_SPHINX_BODY_LEN) != TM_SPHINX_OK)
     return TM_E_STATE;
   err = tm_ring_new(&s->in, s->config.queue);
   if (err == TM_OK)
     err = tm_ring_new(&s->out, s->config.queue);
   if (err == TM_OK)
-    err = tm_store_db_open(&s->db, s->config.path);
+    err = tm_store_db_open(&s->db, s->path);
   if (err == TM_OK)
     atomic_store(&s->total[BOXES], tm_store_db_boxes(s->db));
   return err;
@@ -264,6 +268,7 @@ static void dismantle(struct tm_store *s)
   tm_sphinx_free(s->sphinx);
   tm_store_db_close(s->db);
   pthread_mutex_destroy(&s->mutex);
+  free(s->path);
   free(s);
 }
 

@@ -25,7 +25,7 @@ struct tm_store_db;
 struct tm_store_config {
   struct tm_slab *slab;
   const struct tm_clock *clock; /* any thread may read it */
-  const char *path;
+  const char *path;             /* copied */
   uint64_t quota;               /* boxes */
   size_t queue;                 /* requests in hand */
 };
