@@ -66,6 +66,9 @@ test_keys_LDADD = $(RELAY_TEST_LIBS)
 
 test_worker_SOURCES = tests/unit/test_worker.c
 test_worker_CFLAGS = $(RELAY_TEST_CFLAGS)
+if INSTRUMENTED
+test_worker_CFLAGS += -DTM_INSTRUMENTED
+endif
 test_worker_LDADD = $(RELAY_TEST_LIBS)
 
 test_store_SOURCES = tests/unit/test_store.c
