@@ -1,6 +1,7 @@
 # What people read. The manual pages are listed by the fragments of their programs.
 EXTRA_DIST += \
 	doc/threat-model.md \
+	doc/security.md \
 	doc/soundness.md \
 	doc/anonymity.md \
 	doc/anonymity.svg \

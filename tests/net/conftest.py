@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+import attacks  # noqa: E402
 import network as net  # noqa: E402
 
 
@@ -24,3 +25,9 @@ def pytest_runtest_makereport(item, call):
         for network in net.NETWORKS:
             if network.started:
                 report.sections.append((f"network {network.dir}", network.report()))
+
+
+def pytest_terminal_summary(terminalreporter):
+    """What the attacks left of honest traffic."""
+    for line in attacks.table():
+        terminalreporter.write_line(line)

@@ -20,14 +20,36 @@ PACKET_LEN = 2393
 PRIVATE_KEY_PREFIX = bytes.fromhex("302e020100300506032b657004220420")  # PKCS #8 of an Ed25519 seed
 
 
-class Wire:
-    """An anonymous link to an entry. It pins nothing: it is the one that attacks."""
+def client_context():
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
 
-    def __init__(self, port):
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.minimum_version = ssl.TLSVersion.TLSv1_3
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        self.tls = context.wrap_socket(socket.create_connection(("127.0.0.1", port), 10))
+
+def pem(path, seed):
+    """Writes the certificate and the key of a relay's secret seed to that file, and returns its path."""
+    _, certificate = link.certificate(seed)
+    path.write_text(ssl.DER_cert_to_PEM_cert(certificate)
+                    + ssl.DER_cert_to_PEM_cert(PRIVATE_KEY_PREFIX + seed).replace("CERTIFICATE", "PRIVATE KEY"))
+    return path
+
+
+def cell_of(packet, kind=PACKET):
+    return (bytes([kind, 0]) + struct.pack(">H", len(packet)) + packet).ljust(CELL, b"\0")
+
+
+class Wire:
+    """A link to a relay: anonymous, or with the key of a relay that went bad (a file made by pem). It pins nothing: it is the
+    one that attacks. source: the address that it comes from; all of 127/8 is ours."""
+
+    def __init__(self, port, source="127.0.0.1", identity=None):
+        context = client_context()
+        if identity is not None:
+            context.load_cert_chain(identity)
+        tcp = socket.create_connection(("127.0.0.1", port), 10 * net.PATIENCE, (source, 0))
+        tcp.settimeout(10 * net.PATIENCE)
+        self.tls = context.wrap_socket(tcp)
         self.tls.settimeout(10 * net.PATIENCE)
         kind, body = self.receive()
         assert kind == WELCOME and len(body) == 20
@@ -43,7 +65,7 @@ class Wire:
         return cell[0], cell[4:4 + struct.unpack(">H", cell[2:4])[0]]
 
     def send(self, packet, kind=PACKET):
-        self.tls.sendall((bytes([kind, 0]) + struct.pack(">H", len(packet)) + packet).ljust(CELL, b"\0"))
+        self.tls.sendall(cell_of(packet, kind))
 
     def reply(self):
         end = time.monotonic() + 15 * net.PATIENCE
@@ -73,14 +95,9 @@ class Impostor:
     """A TLS server with a key that nobody pinned, on the port of a relay that is down. It counts who comes and what they give away."""
 
     def __init__(self, directory, port):
-        seed = os.urandom(32)
-        _, certificate = link.certificate(seed)
-        pem = directory / "impostor.pem"
-        pem.write_text(ssl.DER_cert_to_PEM_cert(certificate)
-                       + ssl.DER_cert_to_PEM_cert(PRIVATE_KEY_PREFIX + seed).replace("CERTIFICATE", "PRIVATE KEY"))
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.minimum_version = ssl.TLSVersion.TLSv1_3
-        self.context.load_cert_chain(pem)
+        self.context.load_cert_chain(pem(directory / "impostor.pem", os.urandom(32)))
         self.visits, self.received = 0, b""
         self.socket = socket.create_server(("127.0.0.1", port))
         self.thread = threading.Thread(target=self.serve, daemon=True)
@@ -97,7 +114,7 @@ class Impostor:
             try:
                 with self.context.wrap_socket(peer, server_side=True) as tls:
                     # As an entry would: a WELCOME, so that the client goes on if it takes us for one.
-                    tls.sendall((bytes([WELCOME, 0]) + struct.pack(">H", 20) + bytes(4) + os.urandom(16)).ljust(CELL, b"\0"))
+                    tls.sendall(cell_of(bytes(4) + os.urandom(16), WELCOME))
                     self.received += tls.recv(CELL)
             except OSError:
                 pass
