@@ -20,7 +20,7 @@ EXTRA_DIST += \
 TESTS += tests/net/run
 
 # Loaded in front of relays: of no sanitizer's making, and no part of any program.
-check_DATA = tests/net/trouble.so
+check_DATA += tests/net/trouble.so
 CLEANFILES += tests/net/trouble.so
 tests/net/trouble.so: tests/net/trouble.c config.h
 	$(AM_V_CC)$(MKDIR_P) tests/net && $(CC) $(DEFS) $(DEFAULT_INCLUDES) $(TM_CPPFLAGS) -std=gnu11 -O2 -Wall -Wextra -fPIC -shared -o $@ $(srcdir)/tests/net/trouble.c

@@ -1,4 +1,4 @@
 # The relay's unit.
 dist_check_SCRIPTS += tests/systemd/check
 TESTS += tests/systemd/check
-check_DATA = $(UNITS_MADE)
+check_DATA += $(UNITS_MADE)
