@@ -7,6 +7,7 @@ libbase_la_SOURCES = \
 	base/codec.h base/codec.c \
 	base/address.h base/address.c \
 	base/log.h base/log.c \
+	base/local_socket.h base/local_socket.c \
 	base/file.h base/file.c
 libbase_la_LIBADD = $(SODIUM_LIBS) -lm
 

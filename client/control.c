@@ -1,12 +1,8 @@
 #include "config.h"
 
 #include <sys/queue.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +13,7 @@
 #include <sodium.h>
 
 #include "base/file.h"
+#include "base/local_socket.h"
 #include "base/log.h"
 
 #include "client/control.h"
@@ -193,13 +190,7 @@ static void on_gone(struct bufferevent *bev, short what, void *arg)
 
 /* ---- the socket ---- */
 
-bool tm_control_same_user(int fd)
-{
-  struct ucred peer;
-  socklen_t len = sizeof peer;
-
-  return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 && len == sizeof peer && peer.uid == geteuid();
-}
+bool tm_control_same_user(int fd) { return tm_local_socket_peer(fd) == geteuid(); }
 
 static struct client *client_new(struct tm_control *control, int fd)
 {
@@ -277,35 +268,10 @@ bool tm_control_idle(const struct tm_control *control)
   return true;
 }
 
-/* A socket at path, mode 0600 from its first moment on. -1: errno says why. */
-static int bind_socket(const struct sockaddr_un *addr)
-{
-  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  mode_t mask;
-  int failed;
-
-  if (fd < 0)
-    return -1;
-  mask = umask(0177);
-  failed = (unlink(addr->sun_path) != 0 && errno != ENOENT) || bind(fd, (const struct sockaddr *)addr, sizeof *addr) != 0;
-  umask(mask);
-  if (!failed)
-    return fd;
-  failed = errno;
-  close(fd);
-  errno = failed;
-  return -1;
-}
-
 static int listen_on(struct tm_control *control)
 {
-  struct sockaddr_un addr = {.sun_family = AF_UNIX};
-  int fd;
+  int fd = tm_local_socket_bind(control->path);
 
-  if (strlen(control->path) >= sizeof addr.sun_path)
-    return TM_E_TOO_BIG;
-  memcpy(addr.sun_path, control->path, strlen(control->path) + 1);
-  fd = bind_socket(&addr);
   if (fd < 0)
     return TM_E_IO;
   control->listener = evconnlistener_new(control->base, on_client, control, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC,

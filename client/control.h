@@ -32,7 +32,7 @@ typedef void tm_control_handle(void *arg, const struct tm_frame *request, struct
 
 /*
  * Listens on path, which the caller may change the meaning of by chdir; what is left over there of an earlier daemon is removed, so the
- * caller must hold the state's lock. Errors: TM_E_NOMEM, TM_E_IO (errno), TM_E_TOO_BIG (path).
+ * caller must hold the state's lock. Errors: TM_E_NOMEM, TM_E_IO (errno).
  */
 int tm_control_new(struct tm_control **out, struct event_base *base, const char *path, tm_control_handle *handle,
                    void *arg) TM_MUST_CHECK;
