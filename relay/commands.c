@@ -32,7 +32,7 @@
 #define FILES_BESIDES_LINKS 256 /* event loop, rings, database, log */
 #define DESCRIPTOR_NAME "descriptor"
 
-static int load(const struct tm_command_call *call, struct tm_relay_config *config)
+int tm_relay_load(const struct tm_command_call *call, struct tm_relay_config *config)
 {
   const struct tm_relay_call *own = call->arg;
 
@@ -236,7 +236,7 @@ int tm_relay_keygen(const struct tm_command_call *call)
   int r;
 
   tm_command_parse(call, keygen_options, parse_keygen, &k);
-  if ((r = load(call, &config)) != TM_EXIT_OK)
+  if ((r = tm_relay_load(call, &config)) != TM_EXIT_OK)
     return r;
   find_epoch_length(&config, &k);
   now = tm_clock_wall_ms(&tm_clock_system) / 1000 / k.epoch_s;
@@ -320,7 +320,7 @@ int tm_relay_check_config(const struct tm_command_call *call)
   int r;
 
   tm_command_parse(call, NULL, NULL, NULL);
-  if ((r = load(call, &config)) != TM_EXIT_OK)
+  if ((r = tm_relay_load(call, &config)) != TM_EXIT_OK)
     return r;
   r = check_files(call, &config);
   if (r == TM_EXIT_OK)
@@ -389,7 +389,7 @@ int tm_relay_run(const struct tm_command_call *call)
   int r;
 
   tm_command_parse(call, NULL, NULL, NULL);
-  if ((r = load(call, &config)) != TM_EXIT_OK)
+  if ((r = tm_relay_load(call, &config)) != TM_EXIT_OK)
     return r;
   tm_log_set_level(config.log_level);
   raise_descriptor_limit(&config);

@@ -11,9 +11,14 @@ struct tm_relay_call {
   const char *config_path; /* -c; NULL: not given */
 };
 
+/* The configuration that -c names, for the caller to free with tm_options_free; what is wrong is said. Returns enum tm_exit. */
+struct tm_relay_config;
+int tm_relay_load(const struct tm_command_call *call, struct tm_relay_config *config);
+
 int tm_relay_keygen(const struct tm_command_call *call);
 int tm_relay_check_config(const struct tm_command_call *call);
 int tm_relay_run(const struct tm_command_call *call);
+int tm_relay_status(const struct tm_command_call *call); /* status_command.c */
 int tm_relay_print_options(const struct tm_command_call *call);
 
 #endif

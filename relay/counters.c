@@ -90,7 +90,7 @@ static void put(json_t *object, const char *key, uint64_t value)
   json_object_set_new(object, key, json_integer((json_int_t)value));
 }
 
-static json_t *roles_json(unsigned roles)
+json_t *tm_roles_json(unsigned roles)
 {
   json_t *list = json_array();
 
@@ -152,7 +152,7 @@ static json_t *tagging_json(const struct tm_tagging_totals *t)
   return tagging;
 }
 
-static json_t *snapshot_json(const struct tm_snapshot *s)
+json_t *tm_snapshot_json(const struct tm_snapshot *s)
 {
   const struct tm_counters *t = &s->totals;
   json_t *root = json_object();
@@ -170,7 +170,7 @@ static json_t *snapshot_json(const struct tm_snapshot *s)
   put(links, "relays", s->relay_links);
   put(links, "clients", s->client_links);
   json_object_set_new(root, "name", json_string(s->name));
-  json_object_set_new(root, "roles", roles_json(s->roles));
+  json_object_set_new(root, "roles", tm_roles_json(s->roles));
   json_object_set_new(root, "in", in);
   json_object_set_new(root, "out", out);
   put(root, "held", s->held);
@@ -219,7 +219,7 @@ static int replace_file(const char *path, const char *text)
 
 int tm_snapshot_write(const struct tm_snapshot *snapshot, const char *path)
 {
-  json_t *root = snapshot_json(snapshot);
+  json_t *root = tm_snapshot_json(snapshot);
   char *text = root == NULL ? NULL : json_dumps(root, JSON_COMPACT | JSON_PRESERVE_ORDER);
   int err = text == NULL ? TM_E_NOMEM : replace_file(path, text);
 

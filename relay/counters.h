@@ -16,6 +16,8 @@
 
 #include "base/err.h"
 
+struct json_t;
+
 /* Why a packet went no further. */
 enum tm_drop {
   TM_DROP_NONE = 0,
@@ -94,6 +96,10 @@ struct tm_snapshot {
 
 /* Does the equation hold, and does the slab agree with what is held? */
 bool tm_snapshot_balanced(const struct tm_snapshot *snapshot);
+
+/* The counters file's, for the caller to free; NULL: no memory. */
+struct json_t *tm_snapshot_json(const struct tm_snapshot *snapshot);
+struct json_t *tm_roles_json(unsigned roles); /* enum tm_role bits, as a list of names */
 
 /* Writes the snapshot as JSON, atomically. Errors: TM_E_IO, TM_E_NOMEM; the old file then stays. */
 int tm_snapshot_write(const struct tm_snapshot *snapshot, const char *path) TM_MUST_CHECK;

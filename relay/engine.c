@@ -359,6 +359,8 @@ static int start(struct tm_engine *e, bool signals)
     tm_engine_housekeeping(e);
   if (err == TM_OK)
     err = listen_there(e);
+  if (err == TM_OK)
+    err = tm_observer_new(&e->observer, e);
   return err;
 }
 
@@ -414,6 +416,7 @@ void tm_engine_free(struct tm_engine *engine)
 {
   if (engine == NULL)
     return;
+  tm_observer_free(engine->observer);
   close_network(engine);
   for (size_t i = 0; i < engine->n_workers; i++) {
     free_event(engine->worker_event[i]);

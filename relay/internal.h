@@ -2,6 +2,7 @@
  * What the files of the engine share; nobody else includes it. Loop thread.
  *
  * engine.c: life. engine_packets.c: a packet's way. engine_cover.c: packets of its own. engine_document.c: documents and keys.
+ * status.c, observe.c: what the operator sees.
  * engine_notify.c: the service manager. reload.c: the configuration, read again.
  */
 #ifndef TM_RELAY_INTERNAL_H
@@ -17,6 +18,7 @@
 #include "relay/mix.h"
 #include "relay/network.h"
 #include "relay/notify.h"
+#include "relay/observe.h"
 #include "relay/pulse.h"
 #include "relay/randomness.h"
 #include "relay/slab.h"
@@ -84,6 +86,8 @@ struct tm_engine {
   struct tm_notify notify;
   struct tm_pulse pulse[TM_ENGINE_THREADS];
   bool said_stuck;
+
+  struct tm_observer *observer;
 
   bool draining;
   uint64_t drain_until_ms;

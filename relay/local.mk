@@ -20,13 +20,19 @@ librelay_la_SOURCES = \
 	relay/network.h relay/network.c \
 	relay/watch.h relay/watch.c \
 	relay/options.h relay/options.c \
+	relay/rates.h relay/rates.c \
+	relay/status.h relay/status.c relay/status_json.c \
+	relay/status_ask.h relay/status_ask.c relay/status_text.h relay/status_text.c relay/status_command.c \
+	relay/control.h relay/control.c relay/control_protocol.h relay/control_protocol.c \
+	relay/metrics.h relay/metrics.c relay/metrics_server.h relay/metrics_server.c \
+	relay/observe.h relay/observe.c \
 	relay/engine.h relay/internal.h relay/engine.c relay/engine_packets.c relay/engine_cover.c \
 	relay/engine_document.c relay/engine_notify.c relay/reload.c \
 	relay/notify.h relay/notify.c relay/pulse.h \
 	relay/commands.h relay/commands.c
 librelay_la_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS) $(SQLITE_CFLAGS) $(JANSSON_CFLAGS) $(SYSTEMD_CFLAGS) $(SECCOMP_CFLAGS)
 librelay_la_LIBADD = liblink.la libbox.la libdirectory.la libsphinx.la libconfig.la libbase.la \
-	$(EVENT_LIBS) $(SQLITE_LIBS) $(JANSSON_LIBS) $(SYSTEMD_LIBS) $(SECCOMP_LIBS) $(SODIUM_LIBS)
+	$(EVENT_HTTP_LIBS) $(EVENT_LIBS) $(SQLITE_LIBS) $(JANSSON_LIBS) $(SYSTEMD_LIBS) $(SECCOMP_LIBS) $(SODIUM_LIBS)
 
 sbin_PROGRAMS += tidemill-relay
 tidemill_relay_SOURCES = relay/main.c

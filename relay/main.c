@@ -29,6 +29,7 @@ static const struct tm_command commands[] = {
    "Make the keys that are missing, and the descriptor for the directory.", tm_relay_keygen},
   {"check-config", "", "Read the configuration and say what is wrong with it.", tm_relay_check_config},
   {"run", "", "Be a relay until told to stop.", tm_relay_run},
+  {"status", "[--json] [--watch]", "Ask the running relay how it is.", tm_relay_status},
   {"options", "[--sample | --manual]", "Print a configuration file with every option, or the options as manual text.",
    tm_relay_print_options},
 };

@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "relay/mix.h"
@@ -8,6 +9,7 @@ struct tm_mix {
   const struct tm_mix_strategy *strategy;
   void *own;
   bool held, draining;
+  double bits; /* tm_mix_entropy of the present pool */
 };
 
 const struct tm_mix_strategy *const tm_mix_strategies[] = {
@@ -51,9 +53,25 @@ void tm_mix_free(struct tm_mix *mix)
   free(mix);
 }
 
+/*
+ * One more packet, in a pool of n. Whoever is drawn from it now is the new one with a probability of 1/(n + 1), else one of those before, each as
+ * uncertain as ever. Departures, drawn alike from all, change nothing.
+ */
+static double bits_with_one_more(double bits, size_t n)
+{
+  double m = (double)n + 1;
+
+  return n == 0 ? 0 : log2(m) + (m - 1) / m * (bits - log2(m - 1));
+}
+
 int tm_mix_add(struct tm_mix *mix, uint32_t item, uint64_t now_ms, uint32_t delay_ms)
 {
-  return mix->strategy->add(mix->own, item, now_ms, delay_ms);
+  size_t n = tm_mix_count(mix);
+  int err = mix->strategy->add(mix->own, item, now_ms, delay_ms);
+
+  if (err == TM_OK)
+    mix->bits = bits_with_one_more(mix->bits, n);
+  return err;
 }
 
 static bool is_held(const struct tm_mix *mix) { return mix->held && !mix->draining; }
@@ -65,10 +83,18 @@ uint64_t tm_mix_next_ms(const struct tm_mix *mix)
 
 size_t tm_mix_release(struct tm_mix *mix, uint64_t now_ms, uint32_t *out, size_t cap)
 {
-  return is_held(mix) ? 0 : mix->strategy->release(mix->own, now_ms, out, cap);
+  size_t before = tm_mix_count(mix);
+  size_t n = is_held(mix) ? 0 : mix->strategy->release(mix->own, now_ms, out, cap);
+
+  /* Dummies came first, where the strategy made any. */
+  for (; before < tm_mix_count(mix) + n; before++)
+    mix->bits = bits_with_one_more(mix->bits, before);
+  return n;
 }
 
 size_t tm_mix_count(const struct tm_mix *mix) { return mix->strategy->count(mix->own); }
+const char *tm_mix_name(const struct tm_mix *mix) { return mix->strategy->name; }
+double tm_mix_entropy(const struct tm_mix *mix) { return tm_mix_count(mix) > 0 ? mix->bits : 0; }
 
 void tm_mix_hold(struct tm_mix *mix, bool held) { mix->held = held; }
 

@@ -84,6 +84,13 @@ uint64_t tm_mix_next_ms(const struct tm_mix *mix);
 size_t tm_mix_release(struct tm_mix *mix, uint64_t now_ms, uint32_t *out, size_t cap) TM_MUST_CHECK;
 
 size_t tm_mix_count(const struct tm_mix *mix);
+const char *tm_mix_name(const struct tm_mix *mix); /* of its strategy, static */
+
+/*
+ * How well a packet is hidden that would leave now, in bits: the Shannon entropy over the packets that came in, for somebody who has seen when
+ * packets came and went (mixing.md, section 5.8). 0: the mix is empty. It takes the mix's word that each of those inside is as likely to leave next.
+ */
+double tm_mix_entropy(const struct tm_mix *mix);
 
 /*
  * While it is held, a mix takes packets in and lets none go (mixing.md, section 5.6): for a relay that has reason to think that somebody

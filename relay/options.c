@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "directory/document.h"
@@ -40,7 +41,18 @@ static const struct tm_option options[] = {
   {.name = "log-level", .kind = TM_OPTION_CHOICE, AT(log_level), .choices = levels, .fallback = "info", .reload = true,
    .help = "How much the relay writes to standard error. No level shows who talks to whom."},
   {.name = "counters-file", .kind = TM_OPTION_PATH, AT(counters_file), .example = "/run/tidemill-relay/counters.json", .reload = true,
-   .help = "File with the relay's totals as JSON, written every second and at the end. Without it none is written."},
+   .help = "File with the relay's totals as JSON, written every second and at the end, for tests and measurements: who reads it and watches links "
+           "sees more than either shows. Leave it out on a relay that people use; status and metrics-address are for operators."},
+  {.name = "control-socket", .kind = TM_OPTION_PATH, AT(control_socket), .example = "/run/tidemill-relay/control",
+   .help = "Where the status command finds the relay: a Unix socket that only the relay's user and root may use. Without it control in the state "
+           "directory."},
+  {.name = "metrics-address", .kind = TM_OPTION_ADDRESS, AT(metrics_address), .example = "127.0.0.1:9471",
+   .help = "Where Prometheus may fetch metrics, over HTTP, from /metrics. An address of this machine only (127.x.x.x or [::1]): totals are rounded, "
+           "but still nobody's business. Without it there are none."},
+  {.name = "metrics-interval", .kind = TM_OPTION_INTEGER, AT(metrics_interval_s), .min = 5, .max = 3600, .unit = "seconds", .fallback = "60",
+   .reload = true,
+   .help = "How often the metrics change: at whole multiples by the clock, however often they are fetched. The shorter, the more they tell somebody "
+           "who watches links as well; less than 60 is for tests."},
   {.name = "store-file", .kind = TM_OPTION_PATH, AT(store_file), .example = "/var/lib/tidemill-relay/boxes.db",
    .help = "The box database of a store. Without it boxes.db in the state directory."},
   {.name = "store-quota-boxes", .kind = TM_OPTION_INTEGER, AT(store_quota_boxes), .min = 1, .max = 1000000000, .unit = "boxes",
@@ -70,6 +82,9 @@ static const struct tm_option options[] = {
    .help = "How long the relay, told to stop, goes on sending what it holds."},
 };
 
+/* Metrics leave this machine by the operator's hand only. */
+static bool is_loopback(const char *address) { return strncmp(address, "127.", 4) == 0 || strncmp(address, "[::1]:", 6) == 0; }
+
 static void check(const void *values, struct tm_option_place *place)
 {
   const struct tm_relay_config *c = values;
@@ -83,6 +98,9 @@ static void check(const void *values, struct tm_option_place *place)
     tm_options_complain(place, "layer", "only a mix has a layer: remove the line, or add mix to roles");
   if (c->store_file != NULL && (c->roles & TM_ROLE_STORE) == 0)
     tm_options_complain(place, "store-file", "only a store has one: remove the line, or add store to roles");
+  if (c->metrics_address != NULL && !is_loopback(c->metrics_address))
+    tm_options_complain(place, "metrics-address", "is not an address of this machine alone: take 127.0.0.1 or [::1], and let a tunnel or a proxy with "
+                                                  "a password bring it to others");
   if (c->mix_max > c->packets_max && tm_options_given(place, "mix-max"))
     tm_options_complain(place, "mix-max", "is more than packets-max: the mix could never hold so many");
 }

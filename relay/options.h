@@ -23,6 +23,9 @@ struct tm_relay_config {
   uint32_t workers;   /* 0: one per core */
   enum tm_log_level log_level;
   char *counters_file; /* NULL: none */
+  char *control_socket; /* NULL: state-dir/control */
+  char *metrics_address; /* NULL: none */
+  uint32_t metrics_interval_s;
   char *store_file;    /* NULL: state-dir/boxes.db */
   uint64_t store_quota_boxes;
   uint32_t packets_max;

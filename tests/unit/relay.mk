@@ -1,6 +1,6 @@
 if HAVE_CMOCKA
 relay_tests = test_relay test_limits test_entry test_mix test_ring test_tagtable test_journal test_replay test_replay_kill test_counters test_keys test_worker test_store test_relay_options \
-	test_anonymity test_cover
+	test_anonymity test_cover test_status test_control
 # A sanitizer brings its own malloc: there is nothing to count there.
 if !INSTRUMENTED
 relay_tests += test_flow
@@ -78,6 +78,14 @@ test_store_LDADD = $(RELAY_TEST_LIBS)
 test_relay_options_SOURCES = tests/unit/test_relay_options.c
 test_relay_options_CFLAGS = $(RELAY_TEST_CFLAGS)
 test_relay_options_LDADD = $(RELAY_TEST_LIBS)
+
+test_status_SOURCES = tests/unit/test_status.c
+test_status_CFLAGS = $(RELAY_TEST_CFLAGS)
+test_status_LDADD = $(RELAY_TEST_LIBS) -lm
+
+test_control_SOURCES = tests/unit/test_control.c
+test_control_CFLAGS = $(RELAY_TEST_CFLAGS)
+test_control_LDADD = $(RELAY_TEST_LIBS)
 
 test_flow_SOURCES = tests/unit/test_flow.c
 test_flow_CFLAGS = $(RELAY_TEST_CFLAGS)

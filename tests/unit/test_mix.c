@@ -472,6 +472,8 @@ static size_t release_last(struct biased *p, uint32_t *out, size_t cap)
   return due;
 }
 
+static size_t biased_count(const void *mix) { return ((const struct biased *)mix)->n; }
+
 /* Each item swapped with any: looks random and is not uniform. */
 static size_t naive_release(void *mix, uint64_t now_ms, uint32_t *out, size_t cap)
 {
@@ -526,7 +528,7 @@ static size_t sorted_release(void *mix, uint64_t now_ms, uint32_t *out, size_t c
   return due;
 }
 
-#define BIASED(release_fn) {.name = "biased", .create = biased_create, .add = biased_add, .release = release_fn, .destroy = free}
+#define BIASED(release_fn) {.name = "biased", .create = biased_create, .add = biased_add, .release = release_fn, .count = biased_count, .destroy = free}
 
 static const struct tm_mix_strategy naive_pool = BIASED(naive_release), modulo_pool = BIASED(modulo_release),
                                     fifo_pool = BIASED(fifo_release), sorted_pool = BIASED(sorted_release);
