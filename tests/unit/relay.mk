@@ -1,5 +1,5 @@
 if HAVE_CMOCKA
-relay_tests = test_relay test_limits test_entry test_mix test_ring test_tagtable test_journal test_replay test_replay_kill test_counters test_keys test_worker test_store test_relay_options \
+relay_tests = test_relay test_relay_cover test_relay_documents test_limits test_entry test_mix test_ring test_tagtable test_journal test_replay test_replay_kill test_counters test_keys test_worker test_store test_relay_options \
 	test_anonymity test_cover test_status test_control
 # A sanitizer brings its own malloc: there is nothing to count there.
 if !INSTRUMENTED
@@ -11,10 +11,17 @@ TESTS += $(relay_tests)
 RELAY_TEST_CFLAGS = $(UNIT_CFLAGS) $(EVENT_CFLAGS) $(SQLITE_CFLAGS) $(JANSSON_CFLAGS)
 RELAY_TEST_LIBS = librelay.la $(CMOCKA_LIBS) $(EVENT_LIBS) $(SQLITE_LIBS) $(JANSSON_LIBS) $(SODIUM_LIBS)
 
-test_relay_SOURCES = tests/unit/test_relay.c tests/unit/relay_support.c tests/unit/relay_support.h \
+relay_net = tests/unit/relay_support.c tests/unit/relay_support.h tests/unit/relay_requests.c tests/unit/relay_requests.h \
 	tests/unit/disk_shim.c tests/unit/disk_shim.h
+test_relay_SOURCES = tests/unit/test_relay.c $(relay_net)
 test_relay_CFLAGS = $(RELAY_TEST_CFLAGS)
 test_relay_LDADD = $(RELAY_TEST_LIBS)
+test_relay_cover_SOURCES = tests/unit/test_relay_cover.c $(relay_net)
+test_relay_cover_CFLAGS = $(RELAY_TEST_CFLAGS)
+test_relay_cover_LDADD = $(RELAY_TEST_LIBS)
+test_relay_documents_SOURCES = tests/unit/test_relay_documents.c $(relay_net)
+test_relay_documents_CFLAGS = $(RELAY_TEST_CFLAGS)
+test_relay_documents_LDADD = $(RELAY_TEST_LIBS)
 
 test_limits_SOURCES = tests/unit/test_limits.c tests/unit/relay_support.c tests/unit/relay_support.h
 test_limits_CFLAGS = $(RELAY_TEST_CFLAGS)

@@ -1,0 +1,97 @@
+/* What a relay sends by itself, in a network of engines: loops that come home, and the alarm when they do not. */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <sodium.h>
+
+#include "tests/unit/relay_support.h"
+
+static bool loops_are_home(struct net *net, void *arg)
+{
+  (void)arg;
+  for (unsigned i = 0; i < NET_RELAYS; i++)
+    if (net_snapshot(net, i).cover.home < 10)
+      return false;
+  return true;
+}
+
+/* Each relay, whatever it is, sees its loops again; links, mixes and accounting take them for packets like any other. */
+static void test_loops(void **state)
+{
+  struct tm_params params = net_params();
+  struct net *net;
+
+  (void)state;
+  params.loop_ms = 100; /* a machine that stands still for a second would raise the alarm */
+  params.dummy_ms = 50;
+  net = net_start(&params, "");
+  net_pump_until(net, loops_are_home, NULL);
+  for (unsigned i = 0; i < NET_RELAYS; i++) {
+    struct tm_snapshot s = net_snapshot(net, i);
+    assert_int_equal(s.totals.out_loop, s.cover.home + s.cover.late);
+    assert_true(s.totals.out_loop <= s.cover.loops);
+    assert_int_equal(s.totals.in_own, s.cover.loops + s.cover.dummies);
+    assert_true(s.cover.dummies > 0);
+    assert_false(s.cover.alarm || s.cover.held);
+    for (size_t reason = 1; reason < TM_DROPS; reason++)
+      /* Dummies end at sessions that do not exist; the first ones were early, before the links were up. */
+      if (reason != TM_DROP_UNKNOWN_SESSION && reason != TM_DROP_NO_LINK)
+        assert_int_equal(net_dropped(net, i, (enum tm_drop)reason), 0);
+  }
+  net_stop(net);
+}
+
+static bool is_alarmed(struct net *net, void *arg) { return net_snapshot(net, *(unsigned *)arg).cover.alarm; }
+static bool is_quiet(struct net *net, void *arg) { return !net_snapshot(net, *(unsigned *)arg).cover.alarm; }
+static bool lets_go(struct net *net, void *arg) { return !net_snapshot(net, *(unsigned *)arg).cover.held; }
+
+/* A relay of the second layer takes packets and passes none on. The one before it notices, holds its mix for a while, and goes on with more cover. */
+static void test_alarm(void **state)
+{
+  struct tm_params params = net_params();
+  struct net *net;
+  struct tm_snapshot before, after;
+  unsigned watcher = NET_MIX1;
+
+  (void)state;
+  params.loop_ms = 200; /* all relays are alarmed, and their cover has to fit into one slow thread */
+  net = net_start(&params, "");
+  net_pump_until(net, loops_are_home, NULL);
+  tm_replay_hold(tm_engine_replay(net->relay[NET_MIX2].engine), 0);
+  net_pump_until(net, is_alarmed, &watcher);
+  assert_true(net_snapshot(net, watcher).cover.dummies <= 2); /* none but those of the alarm */
+  net_pump(net, 50);                                          /* what had left the mix, and waits for its ticket */
+  before = net_snapshot(net, watcher);
+  assert_true(before.cover.held);
+  net_pump(net, 700);
+  after = net_snapshot(net, watcher);
+  assert_true(after.cover.held);
+  assert_int_equal(after.totals.out_link, before.totals.out_link); /* not one */
+  assert_true(after.cover.dummies >= before.cover.dummies + 2); /* four in 200 ms: 14 expected, fewer than 2 once in 80,000 times */
+  assert_true(after.held >= before.held + 2);
+  net_pump_until(net, lets_go, &watcher); /* request_timeout_ms / 2, though loops still do not come */
+  net_pump(net, 100);
+  after = net_snapshot(net, watcher);
+  assert_true(after.cover.alarm);
+  assert_true(after.totals.out_link > before.totals.out_link + 6);
+  tm_replay_hold(tm_engine_replay(net->relay[NET_MIX2].engine), UINT64_MAX);
+  net_pump_until(net, is_quiet, &watcher);
+  assert_true(net_snapshot(net, watcher).cover.late > 0 || net_snapshot(net, watcher).cover.home > before.cover.home);
+  net_stop(net);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_loops),
+    cmocka_unit_test(test_alarm),
+  };
+
+  if (sodium_init() < 0)
+    return 1;
+  return cmocka_run_group_tests_name("relay cover", tests, NULL, NULL);
+}
