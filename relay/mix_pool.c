@@ -169,6 +169,9 @@ static void tick(struct pool *p, uint64_t now_ms)
 
   /* Missed intervals are skipped, not made up for: a burst would be a batch of a size that the pool never promised. */
   p->tick_ms += (late / p->config.pool_interval_ms + 1) * p->config.pool_interval_ms;
+  /* After a hold, say: what comes in a moment between two releases would be nearly alone in the second. */
+  if (p->tick_ms - now_ms < p->config.pool_interval_ms / 2)
+    p->tick_ms += p->config.pool_interval_ms;
   fill_to_floor(p);
 }
 

@@ -14,6 +14,7 @@
 #include "directory/params.h"
 #include "relay/cover.h"
 #include "relay/dummy.h"
+#include "relay/mix.h"
 #include "relay/topology.h"
 
 static struct tm_rng_seeded seeded;
@@ -374,6 +375,32 @@ static void test_no_key_no_loop(void **state)
   world_free(w);
 }
 
+/* ---- what was held ---- */
+
+/* The release after a hold stands for all that were missed, and the next comes no sooner than half an interval later. */
+static void test_releases_after_a_hold_are_apart(void **state)
+{
+  struct tm_mix_config config = {.capacity = 100, .rng = &rng, .pool_interval_ms = 100, .pool_min = 10, .pool_share_permille = 1000};
+  struct tm_mix *mix;
+  uint32_t out[100];
+
+  (void)state;
+  assert_int_equal(tm_mix_new(&mix, &tm_mix_pool, &config, 0), TM_OK);
+  for (uint32_t i = 0; i < 30; i++)
+    assert_int_equal(tm_mix_add(mix, i, 0, 0), TM_OK);
+  tm_mix_hold(mix, true);
+  assert_int_equal(tm_mix_release(mix, 1080, out, 100), 0);
+  tm_mix_hold(mix, false);
+  assert_int_equal(tm_mix_release(mix, 1080, out, 100), 20);
+  assert_int_equal(tm_mix_next_ms(mix), 1200); /* not 1100 */
+  assert_int_equal(tm_mix_add(mix, 30, 1090, 0), TM_OK);
+  assert_int_equal(tm_mix_release(mix, 1199, out, 100), 0);
+  assert_int_equal(tm_mix_release(mix, 1200, out, 100), 1);
+  assert_int_equal(tm_mix_release(mix, 1345, out, 100), 0);
+  assert_int_equal(tm_mix_next_ms(mix), 1400); /* half an interval is enough */
+  tm_mix_free(mix);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -384,6 +411,7 @@ int main(void)
     cmocka_unit_test_setup(test_alarm_and_hold, setup),
     cmocka_unit_test_setup(test_holds_are_bounded, setup),
     cmocka_unit_test_setup(test_the_alarm_ends_and_the_hold_with_it, setup),
+    cmocka_unit_test_setup(test_releases_after_a_hold_are_apart, setup),
     cmocka_unit_test_setup(test_loops_go_round_the_ring, setup),
     cmocka_unit_test_setup(test_another_relays_loop_is_none, setup),
     cmocka_unit_test_setup(test_no_key_no_loop, setup),
