@@ -22,6 +22,7 @@ struct run {
   struct tm_sim *sim;
   struct tm_mix *mix[TM_SIM_LAYERS_MAX][TM_SIM_WIDTH_MAX];
   struct place place[TM_SIM_LAYERS_MAX][TM_SIM_WIDTH_MAX];
+  bool idle[TM_SIM_LAYERS_MAX][TM_SIM_WIDTH_MAX]; /* the last release let nothing go, and nothing has come since */
   struct tm_sim_rng mix_rng, traffic;
   uint32_t *out;       /* of one release */
   size_t items_max, capacity;
@@ -78,12 +79,30 @@ static uint32_t new_dummy(struct run *run)
 
 /* ---- packets on their way ---- */
 
+/*
+ * What was left out while it was idle would have let nothing go; one release at the last of those moments stands for them. At the moment of a
+ * release, what comes from a layer before comes in time for it.
+ */
+static void wake(struct run *run, size_t layer, size_t number)
+{
+  struct tm_mix *mix = run->mix[layer][number];
+  uint64_t interval = run->config->mix.pool_interval_ms, next = tm_mix_next_ms(mix);
+
+  if (run->idle[layer][number] && next + (layer > 0) <= run->now) {
+    next += (run->now - (layer > 0) - next) / interval * interval;
+    if (tm_mix_release(mix, next, run->out, run->capacity) > 0)
+      run->err = TM_E_STATE;
+  }
+  run->idle[layer][number] = false;
+}
+
 static void enter(struct run *run, size_t layer, size_t number, uint32_t item)
 {
   struct tm_mix *mix = run->mix[layer][number];
   size_t pool = tm_mix_count(mix);
   double delay = tm_rng_exponential(&run->traffic.rng, run->config->mean_delay);
 
+  wake(run, layer, number);
   if (tm_mix_add(mix, item, run->now, delay < UINT32_MAX ? (uint32_t)delay : UINT32_MAX) != TM_OK)
     run->err = TM_E_TOO_BIG;
   else
@@ -133,8 +152,9 @@ static void release(struct run *run)
   for (size_t layer = 0; layer < run->sim->layers; layer++)
     for (size_t number = 0; number < run->sim->width; number++) {
       struct tm_mix *mix = run->mix[layer][number];
-      while (run->err == TM_OK && tm_mix_next_ms(mix) <= run->now) {
+      while (run->err == TM_OK && !run->idle[layer][number] && tm_mix_next_ms(mix) <= run->now) {
         size_t n = tm_mix_release(mix, run->now, run->out, run->capacity); /* a whole one: there is room for every item */
+        run->idle[layer][number] = n == 0 && run->config->mix.pool_floor == 0 && run->config->mix.pool_interval_ms > 0;
         leave(run, layer, number, n);
       }
     }
@@ -147,7 +167,7 @@ static uint64_t next_release(const struct run *run)
   for (size_t layer = 0; layer < run->sim->layers; layer++)
     for (size_t number = 0; number < run->sim->width; number++) {
       uint64_t next = tm_mix_next_ms(run->mix[layer][number]);
-      if (next < first)
+      if (next < first && !run->idle[layer][number])
         first = next;
     }
   return first;
