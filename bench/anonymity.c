@@ -22,7 +22,7 @@ const double tm_anonymity_percentiles[4] = {0.5, 0.9, 0.99, 0.999};
 struct tm_anonymity_options tm_anonymity_standard(void)
 {
   return (struct tm_anonymity_options){.strategy = &tm_mix_poisson, .threshold = 100, .pool = 100, .interval = 1, .mean_delay = 1,
-                                       .rate = 100, .layers = 1, .width = 1, .packets = 100000, .trials = 300, .seed = 1};
+                                       .rate = 100, .loops = 5, .timeout = 20, .layers = 1, .width = 1, .packets = 100000, .trials = 300, .seed = 1};
 }
 
 double tm_anonymity_tick(const struct tm_anonymity_options *o)

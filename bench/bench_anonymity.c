@@ -22,7 +22,8 @@
 
 enum {
   KEY_STRATEGY = 's', KEY_THRESHOLD = 't', KEY_POOL = 'p', KEY_INTERVAL = 'i', KEY_RATE = 'r', KEY_DELAY = 'd', KEY_PACKETS = 'n',
-  KEY_SEED = 'S', KEY_JSON = 'j', KEY_PLOT = 'P', KEY_SHARE = 256, KEY_FLOOR, KEY_DUMMIES, KEY_LAYERS, KEY_WIDTH, KEY_CORRUPT, KEY_ATTACK, KEY_TRIALS
+  KEY_SEED = 'S', KEY_JSON = 'j', KEY_PLOT = 'P', KEY_SHARE = 256, KEY_FLOOR, KEY_DUMMIES, KEY_LAYERS, KEY_WIDTH, KEY_CORRUPT, KEY_ATTACK, KEY_TRIALS,
+  KEY_LOOPS, KEY_TIMEOUT
 };
 
 static const struct argp_option options[] = {
@@ -41,6 +42,8 @@ static const struct argp_option options[] = {
   {"packets", KEY_PACKETS, "N", 0, "Packets that come in, up to 1000000 (100000)", 0},
   {"seed", KEY_SEED, "N", 0, "Same seed, same result (1)", 0},
   {"attack", KEY_ATTACK, NULL, 0, "Instead, try the (n-1) attack on all strategies, with and without defences", 0},
+  {"loops", KEY_LOOPS, "PER_S", 0, "Loops a second that the attacked relay sends (5)", 0},
+  {"timeout", KEY_TIMEOUT, "S", 0, "Seconds of request_timeout_ms: the attacked relay holds for half of it (20)", 0},
   {"trials", KEY_TRIALS, "N", 0, "Targets of each attack (300)", 0},
   {"json", KEY_JSON, NULL, 0, "Print JSON instead of a table", 0},
   {"plot", KEY_PLOT, "FILE", 0, "Draw charts of all strategies, as SVG", 0},
@@ -93,6 +96,12 @@ static error_t parse_number(int key, const char *arg, struct argp_state *state, 
     return 0;
   case KEY_DUMMIES:
     o->dummies = real(state, "--dummies", arg, 0, RATE_MAX);
+    return 0;
+  case KEY_LOOPS:
+    o->loops = real(state, "--loops", arg, 0.001, 1000);
+    return 0;
+  case KEY_TIMEOUT:
+    o->timeout = real(state, "--timeout", arg, 0.1, 3600);
     return 0;
   default:
     return ARGP_ERR_UNKNOWN;

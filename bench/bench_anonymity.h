@@ -17,6 +17,7 @@ struct tm_anonymity_options {
   double interval, mean_delay;            /* seconds */
   double rate;                            /* packets a second into the network */
   double dummies;                         /* packets a second that each relay makes */
+  double loops, timeout;                  /* of an attack: loops a second, > 0; seconds of request_timeout_ms */
   size_t layers, width;
   unsigned corrupt;                       /* relays in a hundred */
   size_t packets;

@@ -382,6 +382,23 @@ static void test_too_short(void **state)
     assert_int_equal(tm_anonymity_measure(&a, &o), TM_E_TOO_BIG);
 }
 
+/* A packet in eleven days: nobody waits for the intervals in between, and each packet leaves with the next. */
+static void test_quiet_traffic(void **state)
+{
+  struct tm_anonymity_options o = of(&tm_mix_pool);
+  struct tm_anonymity a;
+
+  (void)state;
+  o.rate = 1e-6;
+  o.pool = 0;
+  o.packets = 3000;
+  a = measured(o);
+  near(a.mean_delay, 0.5, 0.05);
+  near(a.bits.shannon, 0, 1e-9);
+  o.layers = 3; /* all begin at one moment, so that a packet passes all of them at once */
+  near(measured(o).mean_delay, 0.5, 0.05);
+}
+
 /* ---- the attack ---- */
 
 static void test_alarm(void **state)
@@ -413,7 +430,7 @@ static void test_alarm(void **state)
   assert_true(raised < 60);
 }
 
-static double found(const struct tm_mix_strategy *strategy, enum tm_attack attack, enum tm_defence defence)
+static struct tm_attack_result tried(const struct tm_mix_strategy *strategy, enum tm_attack attack, enum tm_defence defence)
 {
   struct tm_anonymity_options standard = tm_anonymity_standard(), o = tm_attack_options(&standard);
   struct tm_attack_result r;
@@ -421,7 +438,12 @@ static double found(const struct tm_mix_strategy *strategy, enum tm_attack attac
   o.strategy = strategy;
   assert_int_equal(tm_attack_run(&r, &o, attack, defence, 60), TM_OK);
   assert_true(r.applies);
-  return r.success;
+  return r;
+}
+
+static double found(const struct tm_mix_strategy *strategy, enum tm_attack attack, enum tm_defence defence)
+{
+  return tried(strategy, attack, defence).success;
 }
 
 static void test_attack(void **state)
@@ -432,9 +454,21 @@ static void test_attack(void **state)
     assert_true(found(tm_mix_strategies[i], TM_ATTACK_EXACT, TM_DEFENCE_COVER) < 1);
     assert_true(found(tm_mix_strategies[i], TM_ATTACK_THIN, TM_DEFENCE_NONE) < 0.1);
   }
-  assert_true(found(&tm_mix_poisson, TM_ATTACK_EXACT, TM_DEFENCE_HOLD) < 0.1);
-  assert_true(found(&tm_mix_pool, TM_ATTACK_EXACT, TM_DEFENCE_ALL) < 0.1);
   assert_true(found(&tm_mix_threshold, TM_ATTACK_EXACT, TM_DEFENCE_HOLD) > 0.5); /* the alarm is too slow for it */
+  assert_true(found(&tm_mix_poisson, TM_ATTACK_HURRY, TM_DEFENCE_NONE) < 0.2);   /* what was inside before is not flushed yet */
+}
+
+/* The relay's hold ends, whatever the adversary does; what is left then is its packets, more of them than before. */
+static void test_attack_outlasts_the_hold(void **state)
+{
+  static const enum tm_attack patient[] = {TM_ATTACK_EXACT, TM_ATTACK_AGAIN, TM_ATTACK_TRICKLE};
+
+  (void)state;
+  for (size_t i = 0; i < 3; i++) {
+    assert_true(tried(&tm_mix_poisson, patient[i], TM_DEFENCE_HOLD).unseen < 0.1);
+    assert_true(found(&tm_mix_poisson, patient[i], TM_DEFENCE_HOLD) < 0.1);
+    assert_true(found(&tm_mix_pool, patient[i], TM_DEFENCE_HOLD) < 0.1);
+  }
 }
 
 int main(void)
@@ -446,6 +480,7 @@ int main(void)
     cmocka_unit_test(test_networks),              cmocka_unit_test(test_dummies),
     cmocka_unit_test(test_same_seed_same_result), cmocka_unit_test(test_too_short),
     cmocka_unit_test(test_alarm),                 cmocka_unit_test(test_attack),
+    cmocka_unit_test(test_attack_outlasts_the_hold), cmocka_unit_test(test_quiet_traffic),
   };
 
   return cmocka_run_group_tests_name("anonymity", tests, NULL, NULL);
