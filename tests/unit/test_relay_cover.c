@@ -14,7 +14,7 @@ static bool loops_are_home(struct net *net, void *arg)
 {
   (void)arg;
   for (unsigned i = 0; i < NET_RELAYS; i++)
-    if (net_snapshot(net, i).cover.home < 10)
+    if (net_snapshot(net, i).cover.home < 5)
       return false;
   return true;
 }
@@ -26,7 +26,7 @@ static void test_loops(void **state)
   struct net *net;
 
   (void)state;
-  params.loop_ms = 100; /* a machine that stands still for a second would raise the alarm */
+  params.loop_ms = 300; /* a machine that stands still for three seconds would raise the alarm */
   params.dummy_ms = 50;
   net = net_start(&params, "");
   net_pump_until(net, loops_are_home, NULL);
