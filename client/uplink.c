@@ -229,7 +229,12 @@ static void wait_and_retry(struct tm_uplink *u)
   u->backoff_ms = u->backoff_ms > TM_UPLINK_MOST_MS / 2 ? TM_UPLINK_MOST_MS : u->backoff_ms * 2;
 }
 
-const char *tm_uplink_reason(int reason) { return reason == TM_E_IO ? "refused or unreachable" : tm_strerror(reason); }
+const char *tm_uplink_reason(int reason)
+{
+  if (reason == TM_E_IO)
+    return "refused or unreachable";
+  return reason == TM_E_FULL ? "it has no place for one more now" : tm_strerror(reason);
+}
 
 static void on_down(void *arg, struct tm_link *link, int reason)
 {

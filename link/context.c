@@ -89,10 +89,15 @@ int tm_link_context_new(struct tm_link_context **out, const struct tm_link_confi
   TAILQ_INIT(&ctx->dirty);
   TAILQ_INIT(&ctx->dead);
   TAILQ_INIT(&ctx->unread);
+  TAILQ_INIT(&ctx->handshakes);
+  TAILQ_INIT(&ctx->ending);
+  ctx->reserve = tm_link_reserve();
   LIST_INIT(&ctx->listeners);
   LIST_INIT(&ctx->dialers);
   TAILQ_INIT(&ctx->pool);
-  r = tm_tls_new(&ctx->tls, config->identity_seed);
+  r = config->identity_seed != NULL ? tm_prefixes_new(&ctx->prefixes, config->rng, config->max_links) : TM_OK; /* others accept nothing */
+  if (r == TM_OK)
+    r = tm_tls_new(&ctx->tls, config->identity_seed);
   if (r == TM_OK) {
     ctx->turn = event_new(config->base, -1, 0, on_turn, ctx);
     r = ctx->turn != NULL && fill_pool(ctx) ? TM_OK : TM_E_NOMEM;
@@ -102,6 +107,7 @@ int tm_link_context_new(struct tm_link_context **out, const struct tm_link_confi
     if (ctx->turn != NULL)
       event_free(ctx->turn);
     tm_tls_free(ctx->tls);
+    tm_link_limits_free(ctx);
     free(ctx);
     return r;
   }
@@ -136,5 +142,6 @@ void tm_link_context_free(struct tm_link_context *ctx)
   empty_pool(ctx);
   event_free(ctx->turn);
   tm_tls_free(ctx->tls);
+  tm_link_limits_free(ctx);
   free(ctx);
 }

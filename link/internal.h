@@ -23,10 +23,13 @@
 #include <event2/util.h>
 
 #include "link/link.h"
+#include "link/prefix.h"
 #include "link/tls.h"
 
 #define TM_LINK_READ_MAX 262144      /* bytes that one wake of one link reads; then it is the next one's turn */
 #define TM_LINK_HANDSHAKE_MAX 32768  /* bytes that a peer may send until TLS is done */
+#define TM_LINK_FIRST_MAX 65536      /* bytes that an accepted peer may send behind it until a cell is whole */
+#define TM_LINK_FLOOD_PAUSES 16      /* times in a row that one is held back before it is cut off */
 #define TM_LINK_CHUNK_CELLS 6        /* one record */
 #define TM_LINK_BATCH_RECORDS 16     /* records in one write */
 #define TM_LINK_PLAIN_CELLS 64       /* cells in one call of `cells` */
@@ -62,6 +65,7 @@ struct tm_link {
   TAILQ_ENTRY(tm_link) entry;       /* links or dead of the context */
   TAILQ_ENTRY(tm_link) dirty_entry; /* dirty of the context */
   TAILQ_ENTRY(tm_link) unread_entry; /* unread of the context */
+  TAILQ_ENTRY(tm_link) weak_entry;   /* handshakes or ending of the context, while accepted and in such a state */
   struct tm_link_context *ctx;
   enum tm_link_state state;
   int reason;
@@ -69,6 +73,8 @@ struct tm_link {
   bool want_anonymous;
   bool dirty;
   bool unread;    /* bytes wait in the kernel while the context is held */
+  bool paused;    /* not read until resume_ms, as it sent too much */
+  bool got_cell;  /* a good one, since it is up */
   bool reported;  /* the user knows this link: `down` is due */
   bool was_full;  /* a send was refused: `writable` is due */
   bool said_goodbye;
@@ -82,6 +88,15 @@ struct tm_link {
   struct event *writable;
   struct event *timer;
   struct tm_tls_session *tls;
+
+  struct tm_prefix prefix; /* accepted: of its address ... */
+  bool counts_handshake, counts_link; /* ... and what is counted there */
+  size_t first_bytes;      /* that came since it is up, until the first cell */
+
+  struct tm_link_rate rate;
+  uint64_t stock_us, stock_ms; /* stock, and when it was reckoned */
+  uint64_t resume_ms;
+  unsigned pauses;             /* since the stock was last as full as it began */
 
   struct tm_link_events events;
   void *events_arg;
@@ -100,7 +115,7 @@ struct tm_link {
   size_t flight_len;    /* its length on the wire */
   size_t progress;      /* bytes that left since stalled_ms */
 
-  uint64_t born_ms, got_ms, sent_ms, stalled_ms, closed_ms;
+  uint64_t born_ms, up_ms, got_ms, sent_ms, stalled_ms, closed_ms;
   uint64_t timer_ms; /* when the timer goes off; 0: not set */
 };
 
@@ -125,6 +140,13 @@ struct tm_link_context {
   bool closing;
   uint32_t accepted;
   struct tm_link_tally over_limit, accept_failed;
+  struct tm_link_list handshakes, ending; /* of accepted links: who gives way first, in this order */
+  uint32_t n_handshakes;
+  struct tm_prefixes *prefixes;
+  uint64_t *exempt; /* whole addresses, hashed, ascending */
+  size_t n_exempt;
+  uint64_t refused[TM_LINK_REFUSALS];
+  int reserve; /* a descriptor to give up when there is no other; -1: gone */
   struct tm_link_io io;
 
   /* Shared by all links, as one is read or written at a time. */
@@ -153,6 +175,8 @@ struct tm_link_start {
   const struct tm_link_events *events;
   void *arg;
   struct tm_link_dialer *dialer;
+  struct tm_prefix prefix;     /* accepted ... */
+  bool counted;                /* ... and its handshake is counted there */
 };
 int tm_link_new(struct tm_link_context *ctx, const struct tm_link_start *start, struct tm_link **out) TM_MUST_CHECK;
 void tm_link_kill(struct tm_link *link, int reason);
@@ -163,6 +187,23 @@ void tm_link_mark_dirty(struct tm_link *link);
 int tm_link_enqueue(struct tm_link *link, const uint8_t cell[static TM_CELL_LEN]) TM_MUST_CHECK;
 int tm_link_dial_for(struct tm_link_context *ctx, const struct tm_link_start *start, const struct sockaddr *addr,
                      socklen_t addr_len, struct tm_link **out) TM_MUST_CHECK;
+
+/* limits.c */
+int tm_link_reserve(void); /* a descriptor that is good for nothing else; -1 */
+void tm_link_limits_free(struct tm_link_context *ctx);
+/* One more connection: may it begin a handshake? False: it is refused, counted, and fd closed. */
+bool tm_link_may_connect(struct tm_link_context *ctx, const struct sockaddr *peer, struct tm_link_start *start) TM_MUST_CHECK;
+void tm_link_never_began(struct tm_link_context *ctx, const struct tm_link_start *start); /* there is no link after all */
+void tm_link_turn_away(struct tm_link_context *ctx, int fd, enum tm_link_refusal reason);
+void tm_link_begin(struct tm_link *link, const struct tm_link_start *start);
+/* TLS is done, and it is a client's or not: has it a place? It is counted then. */
+bool tm_link_may_stay(struct tm_link *link) TM_MUST_CHECK;
+void tm_link_is_up(struct tm_link *link);            /* its state is not HANDSHAKE any more */
+void tm_link_close_begins(struct tm_link *link);     /* its state is FLUSH now */
+void tm_link_dies(struct tm_link *link, int reason); /* before its state changes */
+size_t tm_link_may_read(struct tm_link *link, size_t want); /* 0: it is paused now, or cut off */
+void tm_link_has_read(struct tm_link *link, size_t n);
+void tm_link_resume(struct tm_link *link);
 
 /* io.c */
 extern const struct tm_tls_owner tm_link_tls_owner;

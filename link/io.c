@@ -238,6 +238,7 @@ void tm_link_flush(struct tm_link *link)
 static void report_up(struct tm_link *link)
 {
   link->state = TM_LINK_UP;
+  tm_link_is_up(link);
   link->got_ms = link->sent_ms = tm_link_now(link->ctx);
   link->reported = true;
   if (link->events.up != NULL)
@@ -252,8 +253,10 @@ static int admit(struct tm_link *link)
 
   link->anonymous = !tm_tls_peer(link->tls, link->identity);
   if (link->anonymous) {
-    if (!link->want_anonymous || link->events.judge == NULL || !link->events.judge(link->events_arg, NULL))
+    if (!link->want_anonymous || link->events.judge == NULL)
       return TM_E_PEER;
+    if (!tm_link_may_stay(link))
+      return TM_E_FULL;
     tm_rng_fill(link->ctx->config.rng, link->handle, sizeof link->handle);
   }
   tm_cell_welcome(cell, link->handle);
@@ -343,8 +346,10 @@ static int deliver(struct tm_link *link, uint8_t *cells, size_t n)
     kept++;
   }
   link->ctx->io.cells_in += n;
-  if (n > 0)
+  if (n > 0) {
     link->got_ms = tm_link_now(link->ctx);
+    link->got_cell = true;
+  }
   if (kept > 0 && link->events.cells != NULL)
     link->events.cells(link->events_arg, link, cells, kept);
   return r;
@@ -434,6 +439,12 @@ static void process(struct tm_link *link, size_t n)
     return;
   if (r == TM_E_NOT_YET && n == 0)
     r = TM_E_CLOSED;
+  if (r == TM_E_NOT_YET && link->first_bytes > TM_LINK_FIRST_MAX && !link->got_cell)
+    r = TM_E_TOO_BIG;
+  if (r == TM_E_CLOSED && link->state == TM_LINK_WELCOME)
+    r = TM_E_FULL; /* the pin matched, and still it was not for us */
+  if (r == TM_E_FULL)
+    tm_tls_goodbye(link->tls);
   /* Answers of TLS, alerts too. */
   pushed = push_out(link);
   if (pushed == TM_E_NOT_YET)
@@ -476,6 +487,9 @@ void tm_link_on_readable(evutil_socket_t fd, short what, void *arg)
   }
   if (link->state == TM_LINK_HANDSHAKE)
     want = TM_LINK_HANDSHAKE_MAX - link->handshake_bytes;
+  want = tm_link_may_read(link, want);
+  if (want == 0)
+    return;
   n = recv(fd, link->ctx->in, want, 0);
   link->ctx->io.reads += n > 0;
   if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
@@ -484,8 +498,10 @@ void tm_link_on_readable(evutil_socket_t fd, short what, void *arg)
     discard(link, n);
   else if (n < 0)
     tm_link_kill(link, errno == ECONNRESET ? TM_E_CLOSED : TM_E_IO);
-  else
+  else {
+    tm_link_has_read(link, (size_t)n);
     process(link, (size_t)n);
+  }
 }
 
 /* Before the link is up: what TLS wants to say. */

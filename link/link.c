@@ -26,10 +26,14 @@ static uint64_t next_due(const struct tm_link *link)
   case TM_LINK_WELCOME:
     return link->born_ms + config->handshake_ms;
   case TM_LINK_UP:
-    if (config->idle_ms != 0 && !link->unread)
+    if (config->idle_ms != 0 && !link->unread && !link->paused)
       due = sooner(due, link->got_ms + config->idle_ms);
     if (config->keepalive_ms != 0)
       due = sooner(due, link->sent_ms + config->keepalive_ms);
+    if (link->accepted && !link->got_cell && !link->unread && !link->paused && config->limits.first_cell_ms != 0)
+      due = sooner(due, link->up_ms + config->limits.first_cell_ms);
+    if (link->paused)
+      due = sooner(due, link->resume_ms);
     if (link->stalled)
       due = sooner(due, link->stalled_ms + config->stall_ms);
     return due;
@@ -84,12 +88,17 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
   (void)what;
   link->timer_ms = 0;
   if (link->state == TM_LINK_UP) {
-    bool silent = config->idle_ms != 0 && !link->unread && now >= link->got_ms + config->idle_ms;
+    bool unheard = link->unread || link->paused;
+    bool silent = config->idle_ms != 0 && !unheard && now >= link->got_ms + config->idle_ms;
     bool stuck = link->stalled && now >= link->stalled_ms + config->stall_ms;
-    if (silent || stuck) {
+    bool late = link->accepted && !link->got_cell && !unheard && config->limits.first_cell_ms != 0 &&
+                now >= link->up_ms + config->limits.first_cell_ms;
+    if (silent || stuck || late) {
       tm_link_kill(link, TM_E_TIMEOUT);
       return;
     }
+    if (link->paused && now >= link->resume_ms)
+      tm_link_resume(link);
     if (config->keepalive_ms != 0 && now >= link->sent_ms + config->keepalive_ms) {
       keep_alive(link);
       link->sent_ms = now;
@@ -182,6 +191,8 @@ int tm_link_new(struct tm_link_context *ctx, const struct tm_link_start *start, 
   }
   TAILQ_INSERT_TAIL(&ctx->links, link, entry);
   ctx->accepted += link->accepted;
+  if (link->accepted)
+    tm_link_begin(link, start);
   tm_link_arm(link);
   *out = link;
   return TM_OK;
@@ -193,6 +204,7 @@ void tm_link_kill(struct tm_link *link, int reason)
 
   if (link->state == TM_LINK_DEAD)
     return;
+  tm_link_dies(link, reason);
   link->state = TM_LINK_DEAD;
   link->reason = reason;
   event_del(link->readable);
@@ -316,6 +328,7 @@ void tm_link_close(struct tm_link *link)
   case TM_LINK_UP:
     link->state = TM_LINK_FLUSH;
     link->closed_ms = tm_link_now(link->ctx);
+    tm_link_close_begins(link);
     tm_link_arm(link);
     tm_link_mark_dirty(link);
     break;

@@ -32,6 +32,43 @@ struct tm_link_context;
 struct tm_link_listener;
 struct tm_link_dialer;
 
+/* What peers of one address, or of one network of addresses, may have; 0: as much as they like. */
+struct tm_link_quota {
+  uint32_t links;      /* of clients, at a time */
+  uint32_t handshakes; /* in progress at a time */
+  uint32_t connects;   /* connections a minute, and as many at once */
+};
+
+/* Against peers that cost more than they should (doc/spec/link.md, section 7), of accepted links only. All zero: none. */
+struct tm_link_limits {
+  struct tm_link_quota address; /* IPv4: /32, IPv6: /64 */
+  struct tm_link_quota network; /* IPv4: /24, IPv6: /48 */
+  uint32_t handshakes;    /* in progress, of all peers together: one more, and the oldest gives way; 0: no limit of their own */
+  uint32_t first_cell_ms; /* from `up` until the first good cell has come; 0: for ever */
+};
+
+/* Why a peer was refused or cut off. */
+enum tm_link_refusal {
+  TM_LINK_REFUSED_PLACES,         /* max_links are there */
+  TM_LINK_REFUSED_FILES,          /* the system has no descriptor */
+  TM_LINK_REFUSED_ADDRESS,        /* a quota of its address */
+  TM_LINK_REFUSED_NETWORK,        /* a quota of its network */
+  TM_LINK_REFUSED_HANDSHAKES,     /* gave way to younger handshakes */
+  TM_LINK_REFUSED_SLOW_HANDSHAKE, /* handshake_ms */
+  TM_LINK_REFUSED_BAD_HANDSHAKE,  /* no good TLS, a wrong key, or too many bytes */
+  TM_LINK_REFUSED_FIRST_CELL,     /* none in time, or in so many bytes */
+  TM_LINK_REFUSED_BAD_CELL,       /* a bad cell, or bad TLS */
+  TM_LINK_REFUSED_SILENT,         /* idle_ms */
+  TM_LINK_REFUSED_STALLED,        /* stall_ms */
+  TM_LINK_REFUSED_FLOOD,          /* sends faster than it may, and goes on */
+  TM_LINK_REFUSED_FULL,           /* the user has no place for it: tm_link_refuse */
+  TM_LINK_REFUSED_IDLE,           /* the user gave its place to somebody else: tm_link_refuse */
+  TM_LINK_REFUSALS
+};
+
+/* A name for counters; never NULL. */
+const char *tm_link_refusal_name(enum tm_link_refusal reason);
+
 struct tm_link_config {
   struct event_base *base;
   const struct tm_clock *clock;
@@ -44,7 +81,9 @@ struct tm_link_config {
   uint32_t stall_ms;            /* bytes wait and less than a cell left for so long: TM_E_TIMEOUT */
   uint32_t queue_cells;         /* cells that wait to be written, per link */
   uint32_t spare_cells;         /* memory for so many waiting cells, of all links, is there from the start; more is asked for when needed */
-  uint32_t max_links;           /* accepted and in handshake together, per context; more are closed at once */
+  /* accepted and in handshake together, per context; one more takes the place of a link that is being closed, or of the oldest handshake, or is refused */
+  uint32_t max_links;
+  struct tm_link_limits limits;
 };
 /* 10 s, 60 s, 15 s, 30 s, 256, 0, 10,000; base, clock, rng and identity_seed are for the caller. */
 void tm_link_config_default(struct tm_link_config *config);
@@ -70,6 +109,20 @@ struct tm_link_io tm_link_context_io(const struct tm_link_context *ctx);
  */
 void tm_link_context_hold(struct tm_link_context *ctx, bool held);
 
+/* Others from now on; handshakes and links that are there stay. */
+void tm_link_context_set_limits(struct tm_link_context *ctx, const struct tm_link_limits *limits);
+/*
+ * Peers from these n addresses (the ports do not count; copied) are bound by no quota until it is clear who they are; a client is, then. Replaces the
+ * former ones. Errors: TM_E_NOMEM, and there are none then.
+ */
+int tm_link_context_exempt(struct tm_link_context *ctx, const struct sockaddr_storage *addresses, size_t n) TM_MUST_CHECK;
+/* How many were refused or cut off so far, by reason; and handshakes in progress now. */
+struct tm_link_refused {
+  uint64_t n[TM_LINK_REFUSALS];
+  uint64_t handshakes;
+};
+struct tm_link_refused tm_link_context_refused(const struct tm_link_context *ctx);
+
 struct tm_link_events {
   /*
    * During the handshake: may a peer with that identity (32 bytes; NULL: anonymous, only on accept) have a link? NULL
@@ -90,7 +143,8 @@ struct tm_link_events {
   void (*writable)(void *arg, struct tm_link *link);
   /*
    * Dead now; reason: TM_OK closed by us, TM_E_CLOSED by the peer, TM_E_TIMEOUT, TM_E_PEER wrong pin or refused,
-   * TM_E_SYNTAX bad cell or bad TLS, TM_E_UNKNOWN another version of the link protocol, TM_E_IO, TM_E_NOMEM.
+   * TM_E_SYNTAX bad cell or bad TLS, TM_E_UNKNOWN another version of the link protocol, TM_E_FULL (dialled) the peer has no place for us now, TM_E_IO,
+   * TM_E_NOMEM.
    */
   void (*down)(void *arg, struct tm_link *link, int reason);
 };
@@ -142,6 +196,19 @@ void *tm_link_arg(const struct tm_link *link);             /* a pointer of the u
 void tm_link_set_arg(struct tm_link *link, void *arg);
 /* Flushes what is queued, at most for stall_ms, then closes; `down` follows later with TM_OK. */
 void tm_link_close(struct tm_link *link);
+
+/* Says goodbye as above, and counts why. */
+void tm_link_refuse(struct tm_link *link, enum tm_link_refusal reason);
+
+/*
+ * How fast that accepted link is read: a cell uses up cell_us microseconds of a stock, which begins with first_us and grows with time up to most_us. What
+ * comes on top is not read, but waits at the peer; one who goes on like that is cut off. In bytes: small records use up as much. At a later call first_us
+ * is not looked at. cell_us 0: as fast as it sends.
+ */
+struct tm_link_rate {
+  uint64_t cell_us, first_us, most_us;
+};
+void tm_link_set_rate(struct tm_link *link, const struct tm_link_rate *rate);
 
 /* "127.0.0.1:4711" or "[::1]:4711": numeric only, no look-ups. Errors: TM_E_SYNTAX. */
 int tm_link_address_parse(const char *text, struct sockaddr_storage *addr, socklen_t *addr_len) TM_MUST_CHECK;

@@ -23,6 +23,7 @@ struct tm_link_listener {
   bool want_anonymous;
   struct event *readable;
   struct event *resume;
+  unsigned failures; /* in a row, to get a descriptor */
   struct tm_link_events events;
   void *arg;
 };
@@ -42,12 +43,38 @@ static void pause_accepting(struct tm_link_listener *listener)
   event_add(listener->resume, &tv);
 }
 
+/*
+ * Those who wait may have to wait a little. If there is still none then, they are told that there is no place, through the descriptor that was kept for
+ * this, instead of being left to time out.
+ */
+static void no_descriptor(struct tm_link_listener *listener, int error)
+{
+  struct tm_link_context *ctx = listener->ctx;
+  int fd;
+
+  pause_accepting(listener);
+  if (listener->failures++ == 0 || error != EMFILE)
+    return;
+  for (int i = 0; i < ACCEPTS_PER_WAKE && ctx->reserve >= 0; i++) {
+    close(ctx->reserve);
+    ctx->reserve = -1;
+    fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0)
+      tm_link_turn_away(ctx, fd, TM_LINK_REFUSED_FILES);
+    ctx->reserve = tm_link_reserve();
+    if (fd < 0)
+      break;
+  }
+}
+
 static void on_resume(evutil_socket_t fd, short what, void *arg)
 {
   struct tm_link_listener *listener = arg;
 
   (void)fd;
   (void)what;
+  if (listener->ctx->reserve < 0)
+    listener->ctx->reserve = tm_link_reserve();
   event_add(listener->readable, NULL);
 }
 
@@ -57,22 +84,26 @@ static void on_accept(evutil_socket_t fd, short what, void *arg)
   struct tm_link_context *ctx = listener->ctx;
   struct tm_link_start start = {.accepted = true, .want_anonymous = listener->want_anonymous,
                                 .events = &listener->events, .arg = listener->arg};
+  struct sockaddr_storage addr;
+  socklen_t len;
   struct tm_link *link;
 
   (void)what;
   for (int i = 0; i < ACCEPTS_PER_WAKE; i++) {
-    start.fd = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    len = sizeof addr;
+    start.fd = accept4(fd, (struct sockaddr *)&addr, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (start.fd < 0) {
       if (is_our_trouble(errno))
-        pause_accepting(listener);
+        no_descriptor(listener, errno);
       else if (errno == ECONNABORTED || errno == EINTR)
         continue;
       return;
     }
-    if (ctx->accepted >= ctx->config.max_links) {
-      close(start.fd);
-      tm_link_tally_add(ctx, &ctx->over_limit);
-    } else if (tm_link_new(ctx, &start, &link) != TM_OK) {
+    listener->failures = 0;
+    if (!tm_link_may_connect(ctx, (struct sockaddr *)&addr, &start))
+      continue;
+    if (tm_link_new(ctx, &start, &link) != TM_OK) {
+      tm_link_never_began(ctx, &start);
       pause_accepting(listener);
       return;
     }

@@ -319,6 +319,8 @@ static int explain_failure(const struct tm_tls_session *s)
     return TM_E_SYNTAX;
   if (reason == ERR_R_MALLOC_FAILURE)
     return TM_E_NOMEM;
+  if (reason == SSL_R_TLSV1_ALERT_INTERNAL_ERROR)
+    return TM_E_FULL; /* doc/spec/link.md, section 7 */
   return reason >= SSL_AD_REASON_OFFSET && reason < SSL_AD_REASON_OFFSET + 256 ? TM_E_CLOSED : TM_E_SYNTAX;
 }
 

@@ -52,6 +52,7 @@ void tm_tls_session_free(struct tm_tls_session *s); /* NULL is fine */
 /*
  * The errors of the four calls below: TM_E_NOT_YET (more bytes must come in), TM_E_PEER (the judge or the peer's
  * judge said no, or a certificate is missing), TM_E_CLOSED (closed by the peer, with or without an alert),
+ * TM_E_FULL (the peer has no place for us now),
  * TM_E_SYNTAX (no good TLS), TM_E_NOMEM.
  */
 int tm_tls_handshake(struct tm_tls_session *s) TM_MUST_CHECK; /* TM_OK: done */

@@ -1,5 +1,5 @@
 if HAVE_CMOCKA
-link_tests = test_cell test_link test_link_hostile test_link_dialled test_link_life test_link_end
+link_tests = test_cell test_link test_link_limits test_link_hostile test_link_dialled test_link_life test_link_end
 check_PROGRAMS += $(link_tests)
 TESTS += $(link_tests)
 
@@ -14,6 +14,11 @@ test_link_SOURCES = tests/unit/test_link.c tests/unit/link_support.c tests/unit/
 	tests/unit/link_raw.c tests/unit/link_raw.h
 test_link_CFLAGS = $(LINK_TEST_CFLAGS)
 test_link_LDADD = $(LINK_TEST_LIBS)
+
+test_link_limits_SOURCES = tests/unit/test_link_limits.c tests/unit/link_support.c tests/unit/link_support.h \
+	tests/unit/link_raw.c tests/unit/link_raw.h
+test_link_limits_CFLAGS = $(LINK_TEST_CFLAGS)
+test_link_limits_LDADD = $(LINK_TEST_LIBS)
 
 test_link_hostile_SOURCES = tests/unit/test_link_hostile.c tests/unit/link_support.c tests/unit/link_support.h \
 	tests/unit/link_raw.c tests/unit/link_raw.h

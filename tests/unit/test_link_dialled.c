@@ -164,7 +164,7 @@ static void test_anonymous_unwelcome(void **state)
   net.a.allow_anonymous = false;
   net_start(&net, true);
   net_dial(&net);
-  expect_down(TM_E_CLOSED);
+  expect_down(TM_E_FULL);
   assert_int_equal(net.d.ups, 0);
 }
 
