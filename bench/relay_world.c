@@ -223,7 +223,7 @@ static int write_config(const struct tm_bench_world *w, const struct tm_bench_wo
   int len = snprintf(text, sizeof text,
                      "name = \"relay0\"\nstate-dir = \"%s/state\"\naddress = \"127.0.0.1:%u\"\nroles = {%s}\n%s"
                      "authorities = \"%s/authorities\"\ndocument = \"%s/document\"\nworkers = %" PRIu32
-                     "\nlog-level = error\nmax-clients = %" PRIu32 "\n%s",
+                     "\nlog-level = error\nmax-clients = %" PRIu32 "\nlinks-per-address = 0\nlinks-per-network = 0\n%s",
                      w->dir, w->relay.port, w->entry ? "entry" : "mix", w->entry ? "" : "layer = 2\n", w->dir, w->dir, o->workers,
                      o->max_clients > 0 ? o->max_clients : 1, o->extra != NULL ? o->extra : "");
 

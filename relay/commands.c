@@ -335,7 +335,7 @@ int tm_relay_check_config(const struct tm_command_call *call)
 static void raise_descriptor_limit(const struct tm_relay_config *config)
 {
   rlim_t links = (config->roles & TM_ROLE_ENTRY) != 0 ? config->max_clients : 0;
-  rlim_t want = links + 2 * TM_DOCUMENT_RELAYS_MAX + TM_NETWORK_SPARE_LINKS + FILES_BESIDES_LINKS;
+  rlim_t want = links + 2 * TM_DOCUMENT_RELAYS_MAX + config->handshakes_max + FILES_BESIDES_LINKS;
   struct rlimit limit;
 
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= want)

@@ -28,7 +28,6 @@ static const char *const names[TM_DROPS] = {
   [TM_DROP_TAG] = "tag",
   [TM_DROP_NO_KEY] = "no_key",
   [TM_DROP_NO_DOCUMENT] = "no_document",
-  [TM_DROP_FLOOD] = "flood",
   [TM_DROP_INGRESS_FULL] = "ingress_full",
   [TM_DROP_DELAY] = "delay",
   [TM_DROP_MIX_FULL] = "mix_full",
@@ -142,6 +141,15 @@ static json_t *cover_json(const struct tm_cover_totals *c)
   return cover;
 }
 
+static json_t *refused_json(const struct tm_link_refused *r)
+{
+  json_t *refused = json_object();
+
+  for (size_t i = 0; i < TM_LINK_REFUSALS; i++)
+    put(refused, tm_link_refusal_name((enum tm_link_refusal)i), r->n[i]);
+  return refused;
+}
+
 static json_t *tagging_json(const struct tm_tagging_totals *t)
 {
   json_t *tagging = json_object();
@@ -169,6 +177,7 @@ json_t *tm_snapshot_json(const struct tm_snapshot *s)
   put(out, "loop", t->out_loop);
   put(links, "relays", s->relay_links);
   put(links, "clients", s->client_links);
+  put(links, "handshakes", s->refused.handshakes);
   json_object_set_new(root, "name", json_string(s->name));
   json_object_set_new(root, "roles", tm_roles_json(s->roles));
   json_object_set_new(root, "in", in);
@@ -179,6 +188,7 @@ json_t *tm_snapshot_json(const struct tm_snapshot *s)
   json_object_set_new(root, "cover", cover_json(&s->cover));
   json_object_set_new(root, "tagging", tagging_json(&s->tagging));
   json_object_set_new(root, "links", links);
+  json_object_set_new(root, "refused", refused_json(&s->refused));
   json_object_set_new(root, "balanced", json_boolean(tm_snapshot_balanced(s)));
   return root;
 }

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "link/link.h"
 
 struct json_t;
 
@@ -32,7 +33,6 @@ enum tm_drop {
   TM_DROP_TAG,             /* body step */
   TM_DROP_NO_KEY,          /* this relay has no live mix key */
   TM_DROP_NO_DOCUMENT,     /* no valid document: nothing is forwarded */
-  TM_DROP_FLOOD,           /* a client sends faster than any client of this network does */
   TM_DROP_INGRESS_FULL,
   TM_DROP_DELAY,           /* its header asks for a longer delay than any honest sender draws */
   TM_DROP_MIX_FULL,
@@ -92,6 +92,7 @@ struct tm_snapshot {
   struct tm_cover_totals cover;
   struct tm_tagging_totals tagging;
   uint64_t relay_links, client_links;
+  struct tm_link_refused refused; /* peers, by reason, and handshakes of this moment */
 };
 
 /* Does the equation hold, and does the slab agree with what is held? */

@@ -59,6 +59,7 @@ struct tm_snapshot tm_engine_snapshot(struct tm_engine *engine)
   }
   if (engine->net != NULL)
     s.relay_links = tm_network_relay_links(engine->net);
+  s.refused = engine->net != NULL ? tm_network_refused(engine->net) : engine->refused;
   return s;
 }
 
@@ -241,6 +242,8 @@ static int start_network(struct tm_engine *e)
     .layer = e->config->layer,
     .egress_queue = e->config->egress_queue,
     .max_clients = (e->config->roles & TM_ROLE_ENTRY) != 0 ? e->config->max_clients : 0,
+    .handshake_ms = e->config->handshake_ms,
+    .limits = tm_engine_limits(e->config, &e->params),
   };
   int err = tm_identity_load(e->config->state_dir, &seed);
 
@@ -263,6 +266,8 @@ static int start_entry(struct tm_engine *e)
     .max_clients = e->config->max_clients,
     .client_queue = e->config->client_queue,
     .replies_max = e->config->packets_max / 2,
+    .client_idle_ms = e->config->client_idle_ms,
+    .rate_percent = e->config->client_rate_percent,
   };
 
   return (e->config->roles & TM_ROLE_ENTRY) != 0 ? tm_entry_new(&e->entry, &config) : TM_OK;
@@ -399,6 +404,8 @@ static void free_event(struct event *event)
 
 static void close_network(struct tm_engine *e)
 {
+  if (e->net != NULL)
+    e->refused = tm_network_refused(e->net);
   tm_network_free(e->net); /* clients' sessions end in it */
   e->net = NULL;
 }

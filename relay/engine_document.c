@@ -49,10 +49,11 @@ static void apply(struct tm_engine *e)
 
   compare_places(e, doc, err);
   if (e->entry != NULL) {
-    tm_entry_set_document(e->entry, doc);
+    tm_entry_set_document(e->entry, doc, tm_clock_mono_ms(e->clock));
     if ((tm_network_roles(e->net) & TM_ROLE_ENTRY) == 0)
       tm_entry_close_all(e->entry);
   }
+  tm_engine_set_limits(e, params);
   if (e->store != NULL)
     tm_store_set_expiry(e->store, params->box_expiry_s);
   err = tm_engine_set_mix(e, params);
@@ -104,7 +105,7 @@ static void check_validity(struct tm_engine *e, uint64_t now_s)
 
   e->valid = doc != NULL && now_s >= tm_document_valid_from(doc) && now_s < tm_document_valid_until(doc);
   if (was_valid != e->valid && e->entry != NULL)
-    tm_entry_set_document(e->entry, e->valid ? doc : NULL); /* clients are offered nothing that they would have to refuse */
+    tm_entry_set_document(e->entry, e->valid ? doc : NULL, tm_clock_mono_ms(e->clock)); /* clients are offered nothing that they would have to refuse */
   if (e->valid || e->said_invalid)
     return;
   e->said_invalid = true;

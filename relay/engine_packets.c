@@ -77,9 +77,8 @@ static uint32_t take_in(struct tm_engine *e, const uint8_t *packet, struct tm_li
   enum tm_drop reason = closed_for(e);
   uint32_t index;
 
-  if (reason == TM_DROP_NONE && client != NULL && !tm_entry_allows(e->entry, client, tm_clock_mono_ms(e->clock)))
-    reason = TM_DROP_FLOOD;
-
+  if (client != NULL)
+    tm_entry_heard(e->entry, client, tm_clock_mono_ms(e->clock));
   e->counters.in_link++;
   index = reason == TM_DROP_NONE ? tm_slab_take(e->slab) : TM_SLAB_NONE;
   if (index == TM_SLAB_NONE)
@@ -120,11 +119,18 @@ static bool packets_in(struct tm_engine *e, const uint8_t *cells, size_t n, stru
 /* A relay's link carries packets only; link/ sees to that. */
 static void relay_cells(void *arg, const uint8_t *cells, size_t n) { (void)packets_in(arg, cells, n, NULL); }
 
+static bool client_room(void *arg)
+{
+  const struct tm_engine *e = arg;
+
+  return e->entry != NULL && !e->draining && tm_entry_has_room(e->entry, tm_clock_mono_ms(e->clock));
+}
+
 static bool client_up(void *arg, struct tm_link *link)
 {
   struct tm_engine *e = arg;
 
-  return e->entry != NULL && !e->draining && tm_entry_up(e->entry, link, tm_clock_mono_ms(e->clock));
+  return e->entry != NULL && tm_entry_up(e->entry, link, tm_clock_mono_ms(e->clock));
 }
 
 static void client_cells(void *arg, struct tm_link *link, const uint8_t *cells, size_t n)
@@ -137,6 +143,7 @@ static void client_down(void *arg, struct tm_link *link) { tm_entry_down(((struc
 
 const struct tm_network_events tm_engine_network_events = {
   .relay_cells = relay_cells,
+  .client_room = client_room,
   .client_up = client_up,
   .client_cells = client_cells,
   .client_down = client_down,

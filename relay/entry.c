@@ -17,13 +17,14 @@
 /* A client that does not read gets nothing more queued behind so many cells, and those of one beat; its link will time out. */
 #define LINK_QUEUE_MAX 8
 /*
- * What a client may send: twice its clock's mean rate, from a stock that begins with so many packets and grows to so many, or to what comes together in
- * so long, whichever is more. A Poisson clock leaves the first stock once in half a billion links; what the network held up for a while, time has earned.
+ * What a client may send: a multiple of its clock's mean rate, from a stock that begins with so many packets and grows to so many, or to what comes
+ * together in so long, whichever is more. At twice the rate a Poisson clock leaves the first stock once in half a billion links, and then waits a little;
+ * what the network held up for a while, time has earned.
  */
-#define RATE_FACTOR 2
 #define STOCK_FIRST 16
 #define STOCK_MOST 64
 #define STOCK_MOST_MS 30000
+#define IDLE_TICKS 40 /* no Poisson clock is silent for so many mean times */
 #define NONE UINT32_MAX
 
 struct session {
@@ -32,8 +33,8 @@ struct session {
   uint32_t chain;            /* next session of the bucket */
   uint32_t first, last;      /* replies that wait, a list through the items */
   uint32_t waiting;
-  uint64_t stock_us;         /* packets that it may send, in microseconds of its clock */
-  uint64_t stock_ms;         /* when that was reckoned */
+  TAILQ_ENTRY(session) quiet_entry;
+  uint64_t heard_ms;         /* when its last packet came, or itself */
   bool asked;                /* wants the document */
   uint32_t offset;           /* bytes of it that were sent */
   uint8_t digest[TM_CELL_DIGEST_LEN]; /* of the text that it has */
@@ -41,6 +42,7 @@ struct session {
 };
 
 LIST_HEAD(session_list, session);
+TAILQ_HEAD(session_queue, session);
 
 struct tm_entry {
   struct tm_entry_config config;
@@ -48,13 +50,15 @@ struct tm_entry {
   struct event *timer;
   uint32_t interval_us; /* 0: no clock yet */
   uint32_t at_once;     /* cells for a client at each of its ticks */
-  uint32_t packet_us;   /* what a packet takes from a client's stock */
+  uint32_t tick_us;     /* of the document */
+  uint64_t doc_ms;      /* since when there is one */
   size_t waiting;       /* replies, of all sessions */
   unsigned phase;
   unsigned phases_a_tick;
   struct session *sessions;
   struct session_list unused;
   struct session_list phases[PHASES];
+  struct session_queue quiet; /* who sent a packet least lately first */
   uint32_t *buckets; /* by handle, which is random and ours */
   size_t bucket_mask;
   size_t clients;
@@ -234,6 +238,7 @@ int tm_entry_new(struct tm_entry **out, const struct tm_entry_config *config)
   if (e == NULL)
     return TM_E_NOMEM;
   e->config = *config;
+  TAILQ_INIT(&e->quiet);
   if (build(e) != TM_OK) {
     tm_entry_free(e);
     return TM_E_NOMEM;
@@ -253,34 +258,97 @@ void tm_entry_free(struct tm_entry *entry)
   free(entry);
 }
 
-void tm_entry_set_document(struct tm_entry *entry, const struct tm_document *doc)
+static struct tm_link_rate rate_of(const struct tm_entry *e)
+{
+  uint64_t packet_us = (uint64_t)e->tick_us * 100 / e->config.rate_percent;
+  uint64_t most_us = STOCK_MOST * packet_us, time_us = (uint64_t)STOCK_MOST_MS * 1000;
+
+  return (struct tm_link_rate){.cell_us = packet_us > 0 ? packet_us : 1, .first_us = STOCK_FIRST * packet_us, .most_us = most_us > time_us ? most_us : time_us};
+}
+
+static void set_rates(struct tm_entry *e)
+{
+  struct tm_link_rate rate = rate_of(e);
+  struct session *s;
+
+  for (size_t i = 0; i < PHASES; i++)
+    LIST_FOREACH(s, &e->phases[i], entry)
+      tm_link_set_rate(s->link, &rate);
+}
+
+void tm_entry_set_limits(struct tm_entry *entry, uint32_t client_idle_ms, uint32_t rate_percent)
+{
+  entry->config.client_idle_ms = client_idle_ms;
+  entry->config.rate_percent = rate_percent;
+  set_rates(entry);
+}
+
+void tm_entry_set_document(struct tm_entry *entry, const struct tm_document *doc, uint64_t now_ms)
 {
   struct session *s;
 
+  if (entry->doc == NULL && doc != NULL)
+    entry->doc_ms = now_ms;
   entry->doc = doc;
   if (doc != NULL) {
     set_clock(entry, tm_document_params(doc)->downlink_us);
-    entry->packet_us = tm_document_params(doc)->tick_us / RATE_FACTOR;
+    entry->tick_us = tm_document_params(doc)->tick_us;
+    set_rates(entry);
   }
   for (size_t i = 0; i < PHASES; i++)
     LIST_FOREACH(s, &entry->phases[i], entry)
       s->offset = 0;
 }
 
+/* Whoever has sent no packet for longest, if that is longer than any client is silent that can send; else NULL. */
+static struct session *idle_one(const struct tm_entry *e, uint64_t now_ms)
+{
+  struct session *s = TAILQ_FIRST(&e->quiet);
+  uint64_t idle_ms = (uint64_t)IDLE_TICKS * e->tick_us / 1000;
+  uint64_t since;
+
+  if (s == NULL || e->doc == NULL)
+    return NULL;
+  if (idle_ms < e->config.client_idle_ms)
+    idle_ms = e->config.client_idle_ms;
+  since = s->heard_ms > e->doc_ms ? s->heard_ms : e->doc_ms;
+  return now_ms >= since + idle_ms ? s : NULL;
+}
+
+bool tm_entry_has_room(const struct tm_entry *entry, uint64_t now_ms)
+{
+  return entry->interval_us != 0 && (!LIST_EMPTY(&entry->unused) || idle_one(entry, now_ms) != NULL);
+}
+
+/* Its link is told to go, and is nobody's until it has gone. */
+static void give_up(struct tm_entry *e, struct session *s)
+{
+  struct tm_link *link = s->link;
+
+  tm_entry_down(e, link);
+  tm_link_set_arg(link, NULL);
+  tm_link_refuse(link, TM_LINK_REFUSED_IDLE);
+}
+
 bool tm_entry_up(struct tm_entry *entry, struct tm_link *link, uint64_t now_ms)
 {
-  struct session *s = LIST_FIRST(&entry->unused);
   uint32_t phase = tm_rng_below(entry->config.rng, PHASES);
+  struct tm_link_rate rate = rate_of(entry);
+  struct session *s;
 
-  if (s == NULL || entry->interval_us == 0)
+  if (!tm_entry_has_room(entry, now_ms))
     return false;
+  if (LIST_EMPTY(&entry->unused))
+    give_up(entry, idle_one(entry, now_ms));
+  s = LIST_FIRST(&entry->unused);
   LIST_REMOVE(s, entry);
-  *s = (struct session){.link = link, .first = NONE, .last = NONE, .stock_ms = now_ms};
-  s->stock_us = (uint64_t)STOCK_FIRST * entry->packet_us;
+  *s = (struct session){.link = link, .first = NONE, .last = NONE, .heard_ms = now_ms};
   memcpy(s->handle, tm_link_handle(link), sizeof s->handle);
   put_in_bucket(entry, s);
   LIST_INSERT_HEAD(&entry->phases[phase], s, entry);
+  TAILQ_INSERT_TAIL(&entry->quiet, s, quiet_entry);
   tm_link_set_arg(link, s);
+  tm_link_set_rate(link, &rate);
   entry->clients++;
   start_clock(entry);
   return true;
@@ -296,6 +364,7 @@ void tm_entry_down(struct tm_entry *entry, struct tm_link *link)
   }
   take_from_bucket(entry, s);
   LIST_REMOVE(s, entry);
+  TAILQ_REMOVE(&entry->quiet, s, quiet_entry);
   memset(s, 0, sizeof *s); /* the handle dies with its link */
   LIST_INSERT_HEAD(&entry->unused, s, entry);
   entry->clients--;
@@ -303,27 +372,13 @@ void tm_entry_down(struct tm_entry *entry, struct tm_link *link)
     event_del(entry->timer);
 }
 
-static uint64_t stock_most_us(const struct tm_entry *e)
-{
-  uint64_t packets = (uint64_t)STOCK_MOST * e->packet_us;
-  uint64_t time = (uint64_t)STOCK_MOST_MS * 1000;
-
-  return packets > time ? packets : time;
-}
-
-bool tm_entry_allows(struct tm_entry *entry, struct tm_link *link, uint64_t now_ms)
+void tm_entry_heard(struct tm_entry *entry, struct tm_link *link, uint64_t now_ms)
 {
   struct session *s = tm_link_arg(link);
-  uint64_t most = stock_most_us(entry);
-  uint64_t since_us = (now_ms - s->stock_ms) * 1000;
 
-  /* A new document may have lowered the most. */
-  s->stock_us = s->stock_us >= most || since_us >= most - s->stock_us ? most : s->stock_us + since_us;
-  s->stock_ms = now_ms;
-  if (s->stock_us < entry->packet_us)
-    return false;
-  s->stock_us -= entry->packet_us;
-  return true;
+  s->heard_ms = now_ms;
+  TAILQ_REMOVE(&entry->quiet, s, quiet_entry);
+  TAILQ_INSERT_TAIL(&entry->quiet, s, quiet_entry);
 }
 
 void tm_entry_close_all(struct tm_entry *entry)

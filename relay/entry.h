@@ -2,8 +2,8 @@
  * The clients of an entry (doc/spec/mixing.md, section 6). Each link is a session under its handle. Downward a clock of the entry's own sends one cell
  * to each client every interval: a reply if one waits, else a piece of the document if it was asked for, else padding.
  *
- * Replies wait as items in a bounded queue per session; they are held until their cell is on the link, and counted then. Upward each session has an
- * allowance of packets, well above what a client's clock sends. Loop thread.
+ * Replies wait as items in a bounded queue per session; they are held until their cell is on the link, and counted then. Upward each link is read at a
+ * multiple of the rate of a client's clock and no faster. A client that sends no packets has a place only until somebody else wants it. Loop thread.
  */
 #ifndef TM_RELAY_ENTRY_H
 #define TM_RELAY_ENTRY_H
@@ -30,6 +30,8 @@ struct tm_entry_config {
   uint32_t max_clients;
   uint32_t client_queue;        /* replies that wait, per client */
   uint32_t replies_max;         /* replies that wait, of all clients */
+  uint32_t client_idle_ms;      /* after so long without a packet, and no less than forty ticks, a client's place is free for others */
+  uint32_t rate_percent;        /* of the rate of a client's clock, at which its link is read */
 };
 
 /* Errors: TM_E_NOMEM. */
@@ -37,7 +39,7 @@ int tm_entry_new(struct tm_entry **out, const struct tm_entry_config *config) TM
 void tm_entry_free(struct tm_entry *entry); /* the links are gone; NULL is fine */
 
 /* The document to serve and the interval to keep; NULL: none. It lives until the next call; clients in the middle of the last one start over. */
-void tm_entry_set_document(struct tm_entry *entry, const struct tm_document *doc);
+void tm_entry_set_document(struct tm_entry *entry, const struct tm_document *doc, uint64_t now_ms);
 
 /* How many replies may wait for a client from now on; those that wait already stay. */
 void tm_entry_set_queue(struct tm_entry *entry, uint32_t client_queue);
@@ -46,8 +48,12 @@ void tm_entry_set_queue(struct tm_entry *entry, uint32_t client_queue);
 bool tm_entry_up(struct tm_entry *entry, struct tm_link *link, uint64_t now_ms);
 void tm_entry_down(struct tm_entry *entry, struct tm_link *link);
 
-/* One more packet from that client now (monotonic clock): is it within what a client of this network sends? */
-bool tm_entry_allows(struct tm_entry *entry, struct tm_link *link, uint64_t now_ms);
+/* Would tm_entry_up take one more? Perhaps in the place of an idle one. */
+bool tm_entry_has_room(const struct tm_entry *entry, uint64_t now_ms);
+/* One more packet has come from that client. */
+void tm_entry_heard(struct tm_entry *entry, struct tm_link *link, uint64_t now_ms);
+/* Other values of the configuration. */
+void tm_entry_set_limits(struct tm_entry *entry, uint32_t client_idle_ms, uint32_t rate_percent);
 
 /* Sends every client away: this relay is an entry no more. Their `down` follows. */
 void tm_entry_close_all(struct tm_entry *entry);

@@ -60,6 +60,7 @@ struct tm_engine {
   bool alarm_said;        /* the log has the alarm that is raised */
   uint64_t alarm_said_ms; /* when it last had one; 0: never */
   struct tm_tagging tagging;
+  struct tm_link_refused refused; /* once the network is gone */
   struct tm_counters counters;
 
   struct tm_mix *mix;     /* NULL: no document yet */
@@ -115,6 +116,10 @@ void tm_engine_on_cover(evutil_socket_t fd, short what, void *arg);
 
 /* engine_notify.c */
 void tm_engine_notify(struct tm_engine *e); /* what is due */
+
+/* limits.c */
+struct tm_link_limits tm_engine_limits(const struct tm_relay_config *config, const struct tm_params *params); /* params may be all zero */
+void tm_engine_set_limits(struct tm_engine *e, const struct tm_params *params);
 
 /* reload.c */
 int tm_engine_reconfigure(struct tm_engine *e) TM_MUST_CHECK; /* TM_E_SYNTAX: refused, and nothing changed */

@@ -27,7 +27,7 @@ librelay_la_SOURCES = \
 	relay/metrics.h relay/metrics.c relay/metrics_server.h relay/metrics_server.c \
 	relay/observe.h relay/observe.c \
 	relay/engine.h relay/internal.h relay/engine.c relay/engine_packets.c relay/engine_cover.c \
-	relay/engine_document.c relay/engine_notify.c relay/reload.c \
+	relay/engine_document.c relay/engine_notify.c relay/limits.c relay/reload.c \
 	relay/notify.h relay/notify.c relay/pulse.h \
 	relay/commands.h relay/commands.c
 librelay_la_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS) $(SQLITE_CFLAGS) $(JANSSON_CFLAGS) $(SYSTEMD_CFLAGS) $(SECCOMP_CFLAGS)

@@ -87,7 +87,7 @@ static bool judge(void *arg, const uint8_t *identity)
   if (!net->known)
     return false;
   if (identity == NULL)
-    return (net->self.roles & TM_ROLE_ENTRY) != 0;
+    return (net->self.roles & TM_ROLE_ENTRY) != 0 && net->events.client_room(net->arg);
   return may_send_to_us(net, identity);
 }
 
@@ -108,7 +108,7 @@ static void accepted_up(void *arg, struct tm_link *link)
 
   if (tm_link_peer(link) == NULL) {
     if (!net->events.client_up(net->arg, link))
-      tm_link_close(link);
+      tm_link_refuse(link, TM_LINK_REFUSED_FULL); /* judge has just said that there is room: it cannot be */
     return;
   }
   /* A document may have come since its certificate was judged: a handshake takes as long as the peer likes. */
@@ -250,7 +250,9 @@ int tm_network_new(struct tm_network **out, const struct tm_network_config *conf
   links.identity_seed = config->seed;
   links.queue_cells = config->egress_queue;
   links.spare_cells = SPARE_CELLS;
-  links.max_links = config->max_clients + TM_DOCUMENT_RELAYS_MAX + TM_NETWORK_SPARE_LINKS;
+  links.max_links = config->max_clients + TM_DOCUMENT_RELAYS_MAX + config->limits.handshakes;
+  links.handshake_ms = config->handshake_ms;
+  links.limits = config->limits;
   err = tm_link_context_new(&net->links, &links);
   if (err != TM_OK) {
     free(net);
@@ -347,6 +349,23 @@ static void close_strangers(struct tm_network *net)
       tm_link_close(a->link);
 }
 
+/* Whatever their neighbours do, relays must reach each other. */
+static int exempt_relays(struct tm_network *net, const struct tm_document *doc)
+{
+  size_t n = tm_document_relays(doc), known = 0;
+  struct sockaddr_storage *addresses = calloc(n + 1, sizeof *addresses);
+  socklen_t len;
+  int err;
+
+  if (addresses == NULL)
+    return TM_E_NOMEM;
+  for (size_t i = 0; i < n; i++)
+    known += tm_link_address_parse(tm_document_relay(doc, i)->address, &addresses[known], &len) == TM_OK;
+  err = tm_link_context_exempt(net->links, addresses, known);
+  free(addresses);
+  return err;
+}
+
 /* The dialler that we have for that relay at that address, taken out of the old list, or a new one. */
 static struct dialled *keep_or_dial(struct tm_network *net, const struct tm_relay_info *relay)
 {
@@ -397,6 +416,8 @@ int tm_network_document(struct tm_network *net, const struct tm_document *doc)
   int err = find_senders(net, doc);
 
   close_strangers(net); /* without memory nobody may send */
+  if (err == TM_OK)
+    err = exempt_relays(net, doc);
   if (err != TM_OK)
     return err;
   err = dial_all(net, doc);
@@ -430,6 +451,8 @@ int tm_network_send(struct tm_network *net, const uint8_t identity[static 32], c
 }
 
 void tm_network_hold(struct tm_network *net, bool held) { tm_link_context_hold(net->links, held); }
+void tm_network_set_limits(struct tm_network *net, const struct tm_link_limits *limits) { tm_link_context_set_limits(net->links, limits); }
+struct tm_link_refused tm_network_refused(const struct tm_network *net) { return tm_link_context_refused(net->links); }
 struct tm_link_io tm_network_io(const struct tm_network *net) { return tm_link_context_io(net->links); }
 size_t tm_network_relay_links(const struct tm_network *net) { return net->n_up; }
 

@@ -15,8 +15,6 @@
 #include "directory/document.h"
 #include "link/link.h"
 
-#define TM_NETWORK_SPARE_LINKS 64 /* handshakes besides clients and relays */
-
 struct tm_network;
 
 struct tm_network_config {
@@ -28,11 +26,15 @@ struct tm_network_config {
   unsigned layer;
   uint32_t egress_queue;  /* cells per link */
   uint32_t max_clients;
+  uint32_t handshake_ms;
+  struct tm_link_limits limits; /* handshakes are the links that there may be besides those of clients and relays */
 };
 
 struct tm_network_events {
   /* Cells from a relay that may send to us: n whole ones. */
   void (*relay_cells)(void *arg, const uint8_t *cells, size_t n);
+  /* Would client_up take one more? */
+  bool (*client_room)(void *arg);
   /* A client's link. client_up says whether there is room for it; client_down comes for those that had it. */
   bool (*client_up)(void *arg, struct tm_link *link);
   void (*client_cells)(void *arg, struct tm_link *link, const uint8_t *cells, size_t n);
@@ -70,6 +72,10 @@ int tm_network_send(struct tm_network *net, const uint8_t identity[static 32], c
 
 /* While held, nothing is read from those who send to us. */
 void tm_network_hold(struct tm_network *net, bool held);
+
+/* Others from now on; handshakes must be the same. */
+void tm_network_set_limits(struct tm_network *net, const struct tm_link_limits *limits);
+struct tm_link_refused tm_network_refused(const struct tm_network *net);
 
 struct tm_link_io tm_network_io(const struct tm_network *net);
 size_t tm_network_relay_links(const struct tm_network *net); /* up, both directions */

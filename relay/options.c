@@ -80,6 +80,40 @@ static const struct tm_option options[] = {
    .help = "How long a batch waits for more packets before it is opened."},
   {.name = "drain-ms", .kind = TM_OPTION_INTEGER, AT(drain_ms), .min = 0, .max = 600000, .unit = "milliseconds", .fallback = "5000", .reload = true,
    .help = "How long the relay, told to stop, goes on sending what it holds."},
+  {.name = "handshakes-max", .kind = TM_OPTION_INTEGER, AT(handshakes_max), .min = 16, .max = 100000, .unit = "handshakes", .fallback = "256",
+   .help = "Links whose handshake is not over yet. When one more comes the oldest gives way, as an honest handshake takes a moment. Each takes up to "
+           "100 KB."},
+  {.name = "handshake-ms", .kind = TM_OPTION_INTEGER, AT(handshake_ms), .min = 1000, .max = 60000, .unit = "milliseconds", .fallback = "10000",
+   .help = "How long a handshake may take."},
+  {.name = "handshakes-per-address", .kind = TM_OPTION_INTEGER, AT(handshakes_per_address), .min = 0, .max = 100000, .unit = "handshakes",
+   .fallback = "32", .reload = true,
+   .help = "Handshakes in progress with one address (IPv6: with one /64); further ones are refused. 0 is no limit. Relays of the document are never "
+           "refused for this, nor for the limits below."},
+  {.name = "handshakes-per-network", .kind = TM_OPTION_INTEGER, AT(handshakes_per_network), .min = 0, .max = 100000, .unit = "handshakes",
+   .fallback = "128", .reload = true, .help = "The same for all addresses of a network together: IPv4 /24, IPv6 /48."},
+  {.name = "connects-per-address", .kind = TM_OPTION_INTEGER, AT(connects_per_address), .min = 0, .max = 1000000, .unit = "connections a minute",
+   .fallback = "240", .reload = true,
+   .help = "Connections that one address (IPv6: one /64) may open a minute, and as many at once. A connection costs a handshake. 0 is no limit."},
+  {.name = "connects-per-network", .kind = TM_OPTION_INTEGER, AT(connects_per_network), .min = 0, .max = 1000000, .unit = "connections a minute",
+   .fallback = "960", .reload = true, .help = "The same for all addresses of a network together: IPv4 /24, IPv6 /48."},
+  {.name = "links-per-address", .kind = TM_OPTION_INTEGER, AT(links_per_address), .min = 0, .max = 100000, .unit = "links", .fallback = "100",
+   .reload = true,
+   .help = "Clients that may come from one address (IPv6: one /64). Many people may share one: raise it for an entry that serves a campus or a "
+           "provider with few addresses. 0 is no limit."},
+  {.name = "links-per-network", .kind = TM_OPTION_INTEGER, AT(links_per_network), .min = 0, .max = 100000, .unit = "links", .fallback = "250",
+   .reload = true, .help = "The same for all addresses of a network together: IPv4 /24, IPv6 /48. It bounds what part of max-clients one network can take."},
+  {.name = "first-cell-ms", .kind = TM_OPTION_INTEGER, AT(first_cell_ms), .min = 1000, .max = 3600000, .unit = "milliseconds", .fallback = "30000",
+   .reload = true,
+   .help = "How long a link may be up until the first good cell has come; forty ticks of the network's clients if that is longer, and no more than a "
+           "minute, after which any silent link is closed."},
+  {.name = "client-idle-ms", .kind = TM_OPTION_INTEGER, AT(client_idle_ms), .min = 1000, .max = 86400000, .unit = "milliseconds", .fallback = "120000",
+   .reload = true,
+   .help = "A client that has sent no packet for so long, and for forty ticks, loses its place when all are taken and somebody else wants one. Clients "
+           "send all the time."},
+  {.name = "client-rate-percent", .kind = TM_OPTION_INTEGER, AT(client_rate_percent), .min = 125, .max = 10000, .unit = "percent", .fallback = "200",
+   .reload = true,
+   .help = "How fast a client's link is read, of the rate at which clients of this network send. What comes faster waits at the client; one who goes on "
+           "like that is closed."},
 };
 
 /* Metrics leave this machine by the operator's hand only. */

@@ -38,6 +38,14 @@ struct tm_relay_config {
   uint64_t replay_max_tags;
   uint32_t batch_wait_ms;
   uint32_t drain_ms;
+  uint32_t handshake_ms;
+  uint32_t handshakes_max;
+  uint32_t handshakes_per_address, handshakes_per_network;
+  uint32_t connects_per_address, connects_per_network;
+  uint32_t links_per_address, links_per_network;
+  uint32_t first_cell_ms;
+  uint32_t client_idle_ms;
+  uint32_t client_rate_percent;
 };
 
 extern const struct tm_option_table tm_relay_options;

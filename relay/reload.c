@@ -21,6 +21,7 @@ static void spread(struct tm_engine *e)
     tm_store_set_quota(e->store, c->store_quota_boxes);
   if (e->entry != NULL)
     tm_entry_set_queue(e->entry, c->client_queue);
+  tm_engine_set_limits(e, &e->params);
 }
 
 static void say_difference(void *arg, const struct tm_option *option, bool taken)

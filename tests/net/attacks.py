@@ -377,7 +377,7 @@ def cpu_s(relay):
 
 
 class ClientFlood(Attacker):
-    """Clients that send forged packets as fast as they can; what they may not send, the entry doesn't look at."""
+    """Clients that send forged packets as fast as they can; what they may not send, the entry doesn't read, and in the end it closes the link."""
 
     def __init__(self, relay, n=10):
         self.port, self.n = relay.port, n

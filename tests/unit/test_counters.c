@@ -127,6 +127,8 @@ static void test_file(void **state)
   s.store.get_hit = 3;
   s.client_links = 4;
   s.cover = (struct tm_cover_totals){.home = 8, .alarms = 2, .alarm = true};
+  s.refused.n[TM_LINK_REFUSED_FLOOD] = 4;
+  s.refused.handshakes = 6;
   s.tagging = (struct tm_tagging_totals){.failures = 9, .alarms = 3, .alarm = true};
   assert_int_equal(tm_snapshot_write(&s, path), TM_OK);
   root = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
@@ -141,6 +143,11 @@ static void test_file(void **state)
   assert_int_equal(number(root, "cover", "alarms"), 2);
   assert_true(json_is_true(json_object_get(json_object_get(root, "cover"), "alarm")));
   assert_true(json_is_false(json_object_get(json_object_get(root, "cover"), "held")));
+  assert_int_equal(number(root, "refused", "flood"), 4);
+  assert_int_equal(number(root, "links", "handshakes"), 6);
+  for (int i = 0; i < TM_LINK_REFUSALS; i++)
+    if (i != TM_LINK_REFUSED_FLOOD)
+      assert_int_equal(number(root, "refused", tm_link_refusal_name((enum tm_link_refusal)i)), 0);
   assert_int_equal(number(root, "tagging", "failures"), 9);
   assert_int_equal(number(root, "tagging", "alarms"), 3);
   assert_true(json_is_true(json_object_get(json_object_get(root, "tagging"), "alarm")));

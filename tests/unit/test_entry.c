@@ -20,6 +20,7 @@
 #define QUEUE 40
 #define SLAB 256
 #define CELLS_MAX 64
+#define IDLE_MS 5000
 
 /* ---- links and documents, played ---- */
 
@@ -28,6 +29,8 @@ struct tm_link {
   void *arg;
   size_t queued;
   bool closed;
+  enum tm_link_refusal refusal; /* the last one */
+  struct tm_link_rate rate;
   size_t n_cells; /* counted beyond CELLS_MAX, too */
   uint8_t cells[CELLS_MAX][TM_CELL_LEN];
 };
@@ -54,6 +57,13 @@ const uint8_t *tm_link_handle(const struct tm_link *link) { return link->handle;
 void *tm_link_arg(const struct tm_link *link) { return link->arg; }
 void tm_link_set_arg(struct tm_link *link, void *arg) { link->arg = arg; }
 void tm_link_close(struct tm_link *link) { link->closed = true; }
+void tm_link_set_rate(struct tm_link *link, const struct tm_link_rate *rate) { link->rate = *rate; }
+
+void tm_link_refuse(struct tm_link *link, enum tm_link_refusal reason)
+{
+  link->closed = true;
+  link->refusal = reason;
+}
 
 const struct tm_params *tm_document_params(const struct tm_document *doc) { return &doc->params; }
 const uint8_t *tm_document_digest(const struct tm_document *doc) { return doc->digest; }
@@ -78,7 +88,7 @@ static struct tm_entry_config config;
 static int start(void **state)
 {
   config = (struct tm_entry_config){.rng = &tm_rng_system, .counters = &counters, .max_clients = CLIENTS, .client_queue = QUEUE,
-                                   .replies_max = REPLIES_MAX};
+                                   .replies_max = REPLIES_MAX, .client_idle_ms = IDLE_MS, .rate_percent = 200};
   (void)state;
   memset(&counters, 0, sizeof counters);
   memset(links, 0, sizeof links);
@@ -148,7 +158,7 @@ static void test_places(void **state)
 {
   (void)state;
   assert_false(tm_entry_up(entry, &links[0], 0)); /* no document: no clock to serve anybody by */
-  tm_entry_set_document(entry, &doc[0]);
+  tm_entry_set_document(entry, &doc[0], 0);
   for (unsigned i = 0; i < CLIENTS; i++)
     assert_true(tm_entry_up(entry, &links[i], 0));
   assert_false(tm_entry_up(entry, &links[CLIENTS], 0));
@@ -166,34 +176,86 @@ static void test_places(void **state)
   assert_int_equal(tm_entry_clients(entry), 0);
 }
 
-static unsigned allowed(struct tm_link *link, uint64_t now_ms)
-{
-  unsigned n = 0;
-
-  while (tm_entry_allows(entry, link, now_ms))
-    n++;
-  return n;
-}
-
-/* tick_us is 20 ms, so that a packet takes 10. */
-static void test_floods(void **state)
+/* Links are read at a multiple of the clock's rate, from a stock of some packets; a new document, and a new configuration, change it. */
+static void test_rates(void **state)
 {
   (void)state;
-  tm_entry_set_document(entry, &doc[0]);
+  tm_entry_set_document(entry, &doc[0], 0); /* tick_us is 20 ms: a packet takes 10 */
   assert_true(tm_entry_up(entry, &links[0], 5000));
-  assert_int_equal(allowed(&links[0], 5000), 16);
-  assert_int_equal(allowed(&links[0], 5009), 0);
-  assert_int_equal(allowed(&links[0], 5010), 1);
-  assert_int_equal(allowed(&links[0], 5110), 10);
-  assert_true(tm_entry_up(entry, &links[1], 5110)); /* has a stock of its own */
-  assert_int_equal(allowed(&links[1], 5110), 16);
-  assert_int_equal(allowed(&links[0], 5110 + 1000000), 3000);
-  doc[1].params.tick_us = 2000000; /* a slower network: 64 packets at once */
-  tm_entry_set_document(entry, &doc[1]);
-  assert_int_equal(allowed(&links[1], 5110 + 1000000), 64);
-  assert_int_equal(allowed(&links[1], UINT64_MAX / 1000000), 64);
+  assert_int_equal(links[0].rate.cell_us, 10000);
+  assert_int_equal(links[0].rate.first_us, 16 * 10000);
+  assert_int_equal(links[0].rate.most_us, 30000000); /* what comes together in 30 s */
+  doc[1].params.tick_us = 2000000;                   /* a slower network: 64 packets at once */
+  tm_entry_set_document(entry, &doc[1], 0);
+  assert_int_equal(links[0].rate.cell_us, 1000000);
+  assert_int_equal(links[0].rate.most_us, 64 * 1000000);
+  tm_entry_set_limits(entry, IDLE_MS, 400);
+  assert_int_equal(links[0].rate.cell_us, 500000);
   tm_entry_down(entry, &links[0]);
-  tm_entry_down(entry, &links[1]);
+}
+
+static void fill_places(uint64_t now_ms)
+{
+  for (unsigned i = 0; i < CLIENTS; i++)
+    assert_true(tm_entry_up(entry, &links[i], now_ms));
+}
+
+static void empty_places(void)
+{
+  for (unsigned i = 0; i <= CLIENTS; i++)
+    if (links[i].arg != NULL)
+      tm_entry_down(entry, &links[i]);
+}
+
+/* Who sends nothing keeps a place while nobody else wants it; then whoever has been silent for longest goes. */
+static void test_idle_ones_give_way(void **state)
+{
+  uint64_t now = 1000;
+
+  (void)state;
+  tm_entry_set_document(entry, &doc[0], now);
+  fill_places(now);
+  tm_entry_heard(entry, &links[0], now + 10);
+  tm_entry_heard(entry, &links[2], now + 20);
+  now += IDLE_MS - 1;
+  assert_false(tm_entry_has_room(entry, now));
+  assert_false(tm_entry_up(entry, &links[CLIENTS], now));
+  assert_false(links[1].closed);
+  now++;
+  assert_true(tm_entry_has_room(entry, now));
+  assert_int_equal(reply(links[1].handle, 1), TM_OK);
+  assert_true(tm_entry_up(entry, &links[CLIENTS], now));
+  assert_true(links[1].closed);
+  assert_int_equal(links[1].refusal, TM_LINK_REFUSED_IDLE);
+  assert_null(links[1].arg); /* nobody's, and its `down` finds nothing */
+  assert_int_equal(counters.drop[TM_DROP_CLIENT_GONE], 1);
+  assert_int_equal(reply(links[1].handle, 1), TM_E_NOT_FOUND);
+  assert_int_equal(tm_entry_clients(entry), CLIENTS);
+  links[1].closed = false;
+  assert_true(tm_entry_up(entry, &links[1], now)); /* it comes again: another one is silent, too */
+  assert_true(links[3].closed);
+  links[3].closed = false;
+  assert_false(tm_entry_up(entry, &links[3], now)); /* those that are left have sent */
+  assert_false(links[0].closed || links[2].closed);
+  empty_places();
+}
+
+/* Nobody is blamed for silence when there was nothing to send by, or the network's clock is slow. */
+static void test_who_may_be_silent(void **state)
+{
+  (void)state;
+  tm_entry_set_document(entry, &doc[0], 0);
+  fill_places(0);
+  tm_entry_set_document(entry, NULL, 10);
+  assert_false(tm_entry_has_room(entry, 10 * IDLE_MS));
+  tm_entry_set_document(entry, &doc[0], 10 * IDLE_MS);
+  assert_false(tm_entry_has_room(entry, 11 * IDLE_MS - 1));
+  assert_true(tm_entry_has_room(entry, 11 * IDLE_MS));
+  doc[1].params.tick_us = 1000 * IDLE_MS;
+  tm_entry_set_document(entry, &doc[1], 11 * IDLE_MS);
+  assert_false(tm_entry_has_room(entry, (10 + 40) * IDLE_MS - 1));
+  assert_true(tm_entry_has_room(entry, (10 + 40) * IDLE_MS));
+  empty_places();
 }
 
 static unsigned fill(const struct tm_link *link)
@@ -211,7 +273,7 @@ static void test_nobody_takes_all_places(void **state)
 
   (void)state;
   doc[0].params.downlink_us = 600000000;
-  tm_entry_set_document(entry, &doc[0]);
+  tm_entry_set_document(entry, &doc[0], 0);
   for (unsigned i = 0; i < CLIENTS; i++)
     assert_true(tm_entry_up(entry, &links[i], 0));
   assert_int_equal(fill(&links[0]), 32); /* what is everybody's */
@@ -241,7 +303,7 @@ static void test_short_beats(void **state)
   (void)state;
   for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     doc[0].params.downlink_us = cases[i].downlink_us;
-    tm_entry_set_document(entry, &doc[0]);
+    tm_entry_set_document(entry, &doc[0], 0);
     assert_true(tm_entry_up(entry, &links[0], 0));
     links[0].n_cells = 0;
     pump_until_cells(&links[0], 1);
@@ -257,7 +319,7 @@ static void test_more_clients_than_places(void **state)
   tm_entry_free(entry);
   config.max_clients = REPLIES_MAX;
   assert_int_equal(tm_entry_new(&entry, &config), TM_OK);
-  tm_entry_set_document(entry, &doc[0]);
+  tm_entry_set_document(entry, &doc[0], 0);
   for (unsigned i = 0; i < CLIENTS; i++)
     assert_true(tm_entry_up(entry, &links[i], 0));
   assert_int_equal(fill(&links[0]), 32);
@@ -275,7 +337,7 @@ static void test_places_run_out(void **state)
   config.max_clients = REPLIES_MAX;
   config.replies_max = 3;
   assert_int_equal(tm_entry_new(&entry, &config), TM_OK);
-  tm_entry_set_document(entry, &doc[0]);
+  tm_entry_set_document(entry, &doc[0], 0);
   for (unsigned i = 0; i < CLIENTS; i++)
     assert_true(tm_entry_up(entry, &links[i], 0));
   for (unsigned i = 0; i < CLIENTS; i++)
@@ -291,7 +353,7 @@ static void test_one_cell_at_each_beat(void **state)
   static const uint8_t none[32];
 
   (void)state;
-  tm_entry_set_document(entry, &doc[0]);
+  tm_entry_set_document(entry, &doc[0], 0);
   assert_true(tm_entry_up(entry, l, 0));
   pump_until_cells(l, 2);
   assert_int_equal(view_of(l, 0).type, TM_CELL_PADDING);
@@ -332,11 +394,11 @@ static void test_new_document_begins_again(void **state)
   struct tm_cell_view v;
 
   (void)state;
-  tm_entry_set_document(entry, &doc[0]);
+  tm_entry_set_document(entry, &doc[0], 0);
   assert_true(tm_entry_up(entry, l, 0));
   tm_entry_ask(entry, l, none);
   pump_until_cells(l, 1);
-  tm_entry_set_document(entry, &doc[1]);
+  tm_entry_set_document(entry, &doc[1], 0);
   l->n_cells = 0;
   pump_until_cells(l, 1);
   v = view_of(l, 0);
@@ -350,7 +412,7 @@ static void test_new_document_begins_again(void **state)
 static void test_one_who_does_not_read(void **state)
 {
   (void)state;
-  tm_entry_set_document(entry, &doc[0]);
+  tm_entry_set_document(entry, &doc[0], 0);
   assert_true(tm_entry_up(entry, &links[0], 0));
   assert_true(tm_entry_up(entry, &links[1], 0));
   links[0].queued = 9;
@@ -370,7 +432,9 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(test_places, start, stop),
-    cmocka_unit_test_setup_teardown(test_floods, start, stop),
+    cmocka_unit_test_setup_teardown(test_rates, start, stop),
+    cmocka_unit_test_setup_teardown(test_idle_ones_give_way, start, stop),
+    cmocka_unit_test_setup_teardown(test_who_may_be_silent, start, stop),
     cmocka_unit_test_setup_teardown(test_nobody_takes_all_places, start, stop),
     cmocka_unit_test_setup_teardown(test_short_beats, start, stop),
     cmocka_unit_test_setup_teardown(test_more_clients_than_places, start, stop),
