@@ -19,7 +19,8 @@ _Static_assert(TM_ROLE_ENTRY == 1 && TM_ROLE_MIX == 2 && TM_ROLE_STORE == 4, "bi
 _Static_assert(TM_LOG_ERROR == 0 && TM_LOG_DEBUG == 3, "level i is choice i");
 
 static const struct tm_option options[] = {
-  {.name = "name", .kind = TM_OPTION_STRING, AT(name), .min = 1, .max = TM_RELAY_NAME_MAX, .required = true, .example = "mill1",
+  {.group = "Identity and place",
+   .name = "name", .kind = TM_OPTION_STRING, AT(name), .min = 1, .max = TM_RELAY_NAME_MAX, .required = true, .example = "mill1",
    .help = "The relay's name in the directory: lower-case letters, digits and hyphens, a letter first."},
   {.name = "state-dir", .kind = TM_OPTION_PATH, AT(state_dir), .required = true, .example = "/var/lib/tidemill-relay",
    .help = "Where the relay keeps its keys. Mode 0700; keygen makes it."},
@@ -27,7 +28,8 @@ static const struct tm_option options[] = {
    .help = "The address that the descriptor announces, and others connect to. Numbers only: nobody is asked for names."},
   {.name = "listen", .kind = TM_OPTION_ADDRESS, AT(listen), .example = "0.0.0.0:4711",
    .help = "The address to bind, where it differs from the announced one. Without it the announced one."},
-  {.name = "roles", .kind = TM_OPTION_CHOICES, AT(roles), .choices = roles, .required = true, .example = "{entry}",
+  {.group = "Part in the network",
+   .name = "roles", .kind = TM_OPTION_CHOICES, AT(roles), .choices = roles, .required = true, .example = "{entry}",
    .help = "What the relay does: let clients in (entry), mix, keep boxes (store). The document has to say the same."},
   {.name = "layer", .kind = TM_OPTION_INTEGER, AT(layer), .min = 1, .max = TM_DOCUMENT_LAYERS, .example = "1",
    .help = "The layer of a mix; every mix has one and nobody else."},
@@ -36,9 +38,8 @@ static const struct tm_option options[] = {
            "document."},
   {.name = "document", .kind = TM_OPTION_PATH, AT(document), .required = true, .example = "/var/lib/tidemill-relay/document",
    .help = "File with the signed directory document. It is read again when it changes and on a reload."},
-  {.name = "workers", .kind = TM_OPTION_INTEGER, AT(workers), .min = 0, .max = TM_WORKERS_MAX, .unit = "threads", .fallback = "0",
-   .help = "Threads that open packets; 0 is one for each core."},
-  {.name = "log-level", .kind = TM_OPTION_CHOICE, AT(log_level), .choices = levels, .fallback = "info", .reload = true,
+  {.group = "What it tells",
+   .name = "log-level", .kind = TM_OPTION_CHOICE, AT(log_level), .choices = levels, .fallback = "info", .reload = true,
    .help = "How much the relay writes to standard error. No level shows who talks to whom."},
   {.name = "counters-file", .kind = TM_OPTION_PATH, AT(counters_file), .example = "/run/tidemill-relay/counters.json", .reload = true,
    .help = "File with the relay's totals as JSON, written every second and at the end, for tests and measurements: who reads it and watches links "
@@ -53,11 +54,15 @@ static const struct tm_option options[] = {
    .reload = true,
    .help = "How often the metrics change: at whole multiples by the clock, however often they are fetched. The shorter, the more they tell somebody "
            "who watches links as well; less than 60 is for tests."},
-  {.name = "store-file", .kind = TM_OPTION_PATH, AT(store_file), .example = "/var/lib/tidemill-relay/boxes.db",
+  {.group = "Store",
+   .name = "store-file", .kind = TM_OPTION_PATH, AT(store_file), .example = "/var/lib/tidemill-relay/boxes.db",
    .help = "The box database of a store. Without it boxes.db in the state directory."},
   {.name = "store-quota-boxes", .kind = TM_OPTION_INTEGER, AT(store_quota_boxes), .min = 1, .max = 1000000000, .unit = "boxes",
    .fallback = "1000000", .reload = true, .help = "When so many boxes are kept, further ones are refused. A box takes about 1,800 bytes."},
-  {.name = "packets-max", .kind = TM_OPTION_INTEGER, AT(packets_max), .min = 256, .max = TM_SLAB_MAX, .unit = "packets",
+  {.name = "store-queue", .kind = TM_OPTION_INTEGER, AT(store_queue), .min = 64, .max = 1048576, .unit = "requests",
+   .fallback = "4096", .help = "Requests that may wait for the store's thread; what comes on top is dropped and counted."},
+  {.group = "Packets in the relay",
+   .name = "packets-max", .kind = TM_OPTION_INTEGER, AT(packets_max), .min = 256, .max = TM_SLAB_MAX, .unit = "packets",
    .fallback = "65536",
    .help = "Packets in the relay at any one time, wherever they wait. Each takes about 2,500 bytes, when it is used."},
   {.name = "ingress-queue", .kind = TM_OPTION_INTEGER, AT(ingress_queue), .min = 64, .max = 1048576, .unit = "packets",
@@ -66,16 +71,19 @@ static const struct tm_option options[] = {
    .help = "Cells that may wait on a link; what comes on top is dropped and counted."},
   {.name = "mix-max", .kind = TM_OPTION_INTEGER, AT(mix_max), .min = 64, .max = TM_SLAB_MAX, .unit = "packets", .fallback = "32768",
    .help = "Packets that the mix may hold; what comes on top is dropped and counted."},
-  {.name = "store-queue", .kind = TM_OPTION_INTEGER, AT(store_queue), .min = 64, .max = 1048576, .unit = "requests",
-   .fallback = "4096", .help = "Requests that may wait for the store's thread; what comes on top is dropped and counted."},
-  {.name = "max-clients", .kind = TM_OPTION_INTEGER, AT(max_clients), .min = 1, .max = 100000, .unit = "links", .fallback = "1000",
+  {.group = "Clients of an entry",
+   .name = "max-clients", .kind = TM_OPTION_INTEGER, AT(max_clients), .min = 1, .max = 100000, .unit = "links", .fallback = "1000",
    .help = "Clients that an entry takes; each costs about 40 KB and the downlink rate of the network."},
   {.name = "client-queue", .kind = TM_OPTION_INTEGER, AT(client_queue), .min = 1, .max = 65536, .unit = "replies", .fallback = "256", .reload = true,
    .help = "Replies that may wait for one client."},
-  {.name = "replay-max-tags", .kind = TM_OPTION_INTEGER, AT(replay_max_tags), .min = 1024, .max = TM_REPLAY_TAGS_MAX, .unit = "packets",
+  {.group = "Replays",
+   .name = "replay-max-tags", .kind = TM_OPTION_INTEGER, AT(replay_max_tags), .min = 1024, .max = TM_REPLAY_TAGS_MAX, .unit = "packets",
    .fallback = "20000000",
    .help = "Packets that one mix key may open. Beyond that packets are dropped, as replays could not be told any more. Each takes at most 16 "
            "bytes of memory, and 8 to 36 on disk; 100 packets a second for a day are 8,640,000."},
+  {.group = "Threads and time",
+   .name = "workers", .kind = TM_OPTION_INTEGER, AT(workers), .min = 0, .max = TM_WORKERS_MAX, .unit = "threads", .fallback = "0",
+   .help = "Threads that open packets; 0 is one for each core."},
   {.name = "batch-wait-ms", .kind = TM_OPTION_INTEGER, AT(batch_wait_ms), .min = 0, .max = 100, .unit = "milliseconds", .fallback = "3",
    .help = "How long a batch waits for more packets before it is opened."},
   {.name = "drain-ms", .kind = TM_OPTION_INTEGER, AT(drain_ms), .min = 0, .max = 600000, .unit = "milliseconds", .fallback = "5000", .reload = true,
@@ -119,23 +127,49 @@ static const struct tm_option options[] = {
 /* Metrics leave this machine by the operator's hand only. */
 static bool is_loopback(const char *address) { return strncmp(address, "127.", 4) == 0 || strncmp(address, "[::1]:", 6) == 0; }
 
-static void check(const void *values, struct tm_option_place *place)
+/* "0.0.0.0:4711" */
+static bool is_every_address(const char *address)
 {
-  const struct tm_relay_config *c = values;
+  return strncmp(address, "0.0.0.0:", 8) == 0 || strncmp(address, "[::]:", 5) == 0;
+}
+
+static void check_address(const struct tm_relay_config *c, struct tm_option_place *place)
+{
+  if (tm_options_good(place, "address") && is_every_address(c->address))
+    tm_options_complain(place, "address",
+                        "address: \"%s\" is every address of this machine, and none that others could connect to: announce the one that they reach, "
+                        "and write  listen = \"%s\"",
+                        c->address, c->address);
+}
+
+static void check_roles(const struct tm_relay_config *c, struct tm_option_place *place)
+{
   bool mix = (c->roles & TM_ROLE_MIX) != 0;
 
-  if (c->name[0] < 'a' || c->name[0] > 'z' || strspn(c->name, "abcdefghijklmnopqrstuvwxyz0123456789-") != strlen(c->name))
-    tm_options_complain(place, "name", "\"%s\" has other characters than a-z, 0-9 and '-', or does not begin with a letter", c->name);
-  if (mix && c->layer == 0)
-    tm_options_complain(place, "layer", "a mix needs a layer: add \"layer = 1\", 2 or 3");
-  if (!mix && c->layer != 0)
+  if (!tm_options_good(place, "roles"))
+    return;
+  if (mix && !tm_options_given(place, "layer"))
+    tm_options_complain(place, "roles", "a mix needs a layer: add \"layer = 1\", 2 or 3");
+  if (!mix && tm_options_given(place, "layer"))
     tm_options_complain(place, "layer", "only a mix has a layer: remove the line, or add mix to roles");
   if (c->store_file != NULL && (c->roles & TM_ROLE_STORE) == 0)
     tm_options_complain(place, "store-file", "only a store has one: remove the line, or add store to roles");
+}
+
+static void check(const void *values, struct tm_option_place *place)
+{
+  const struct tm_relay_config *c = values;
+
+  if (tm_options_good(place, "name") &&
+      (c->name[0] < 'a' || c->name[0] > 'z' || strspn(c->name, "abcdefghijklmnopqrstuvwxyz0123456789-") != strlen(c->name)))
+    tm_options_complain(place, "name", "\"%s\" has other characters than a-z, 0-9 and '-', or does not begin with a letter", c->name);
+  check_address(c, place);
+  check_roles(c, place);
   if (c->metrics_address != NULL && !is_loopback(c->metrics_address))
     tm_options_complain(place, "metrics-address", "is not an address of this machine alone: take 127.0.0.1 or [::1], and let a tunnel or a proxy with "
                                                   "a password bring it to others");
-  if (c->mix_max > c->packets_max && tm_options_given(place, "mix-max"))
+  if (c->mix_max > c->packets_max && tm_options_given(place, "mix-max") && tm_options_good(place, "mix-max") &&
+      tm_options_good(place, "packets-max"))
     tm_options_complain(place, "mix-max", "is more than packets-max: the mix could never hold so many");
 }
 

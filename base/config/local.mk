@@ -2,6 +2,8 @@ noinst_LTLIBRARIES += libconfig.la
 libconfig_la_SOURCES = \
 	base/config/suggest.h base/config/suggest.c \
 	base/config/options.h base/config/options.c \
+	base/config/complaints.h base/config/complaints.c \
+	base/config/scan.h base/config/scan.c \
 	base/config/value.h base/config/value.c \
 	base/config/sample.c base/config/reload.c \
 	base/config/command.h base/config/command.c

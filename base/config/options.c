@@ -9,6 +9,8 @@
 
 #include "base/err.h"
 #include "base/file.h"
+#include "base/config/complaints.h"
+#include "base/config/scan.h"
 #include "base/config/suggest.h"
 #include "base/config/value.h"
 
@@ -18,30 +20,16 @@
 struct tm_option_place {
   const struct tm_option_table *table;
   const char *path;
-  FILE *complaints;
   void *values;
-  int line[TM_OPTIONS_MAX]; /* where option i stood; 0: nowhere */
-  bool failed;
+  struct tm_complaints complaints;
+  int line[TM_OPTIONS_MAX];    /* where option i stood; 0: nowhere */
+  int spoilt[TM_OPTIONS_MAX];  /* where it stood in a line that cannot be read; 0: nowhere */
+  bool bad[TM_OPTIONS_MAX];    /* its value is none */
+  int error_line;              /* of what made libconfuse stop */
   bool no_memory;
 };
 
 static struct tm_option_place *loading;
-
-__attribute__((format(printf, 3, 4))) static void complain(struct tm_option_place *place, int line, const char *format,
-                                                           ...)
-{
-  va_list ap;
-
-  place->failed = true;
-  fprintf(place->complaints, "%s", place->path);
-  if (line > 0)
-    fprintf(place->complaints, ":%d", line);
-  fputs(": ", place->complaints);
-  va_start(ap, format);
-  vfprintf(place->complaints, format, ap);
-  va_end(ap);
-  fputc('\n', place->complaints);
-}
 
 static size_t find(const struct tm_option_table *table, const char *name)
 {
@@ -68,7 +56,15 @@ void tm_options_complain(struct tm_option_place *place, const char *option, cons
   va_start(ap, format);
   vsnprintf(text, sizeof text, format, ap);
   va_end(ap);
-  complain(place, i < place->table->n ? place->line[i] : 0, "%s", text);
+  tm_complaints_add(&place->complaints, i < place->table->n ? place->line[i] : 0, "%s", text);
+}
+
+bool tm_options_good(const struct tm_option_place *place, const char *option)
+{
+  size_t i = find(place->table, option);
+
+  return i < place->table->n && !place->bad[i] && place->spoilt[i] == 0 &&
+         (place->line[i] != 0 || place->table->options[i].fallback != NULL);
 }
 
 bool tm_options_given(const struct tm_option_place *place, const char *option)
@@ -76,73 +72,6 @@ bool tm_options_given(const struct tm_option_place *place, const char *option)
   size_t i = find(place->table, option);
 
   return i < place->table->n && place->line[i] != 0;
-}
-
-/* ---- what libconfuse lets pass: looked for before it sees the text ---- */
-
-static const char *bad_plain(const char *at)
-{
-  if (strchr("'`", *at) != NULL)
-    return "single quotes are not allowed here: use double quotes";
-  if (strchr("*+()\\;|", *at) != NULL)
-    return "this character needs double quotes around the value";
-  if (at[0] == '/' && (at[1] == '/' || at[1] == '*'))
-    return "comments begin with #; a value with // needs double quotes";
-  if ((unsigned char)*at >= 0x80)
-    return "a value with letters outside ASCII needs double quotes";
-  return NULL;
-}
-
-static const char *bad_quoted(const char *at)
-{
-  if (at[0] == '\n' || at[0] == '\0')
-    return "the closing quote is missing on this line";
-  if (at[0] == '\\' && at[1] != '\\' && at[1] != '"')
-    return "only \\\\ and \\\" may follow a backslash";
-  return NULL;
-}
-
-static const char *bad_anywhere(const char *at)
-{
-  if (*at == '\r')
-    return "the line ends in a carriage return: save the file with Unix line ends";
-  if (((unsigned char)*at < ' ' && *at != '\t' && *at != '\n') || *at == 0x7f)
-    return "control character: remove it";
-  if (at[0] == '$' && at[1] == '{')
-    return "environment variables are not read here: write the value itself";
-  return NULL;
-}
-
-/* Checks the characters of a text ended by NUL, and blanks its comments. */
-static void scan(struct tm_option_place *place, char *text)
-{
-  bool quoted = false;
-  bool comment = false;
-  int line = 1;
-
-  for (char *at = text; *at != '\0' || quoted; at++) {
-    const char *bad = NULL;
-    if (!quoted && *at == '#')
-      comment = true;
-    if (comment && *at != '\n' && *at != '\r') {
-      *at = ' ';
-      continue;
-    }
-    comment = false;
-    bad = bad_anywhere(at);
-    if (bad == NULL || (quoted && *at == '\0'))
-      bad = quoted ? bad_quoted(at) : bad_plain(at);
-    if (bad != NULL) {
-      complain(place, line, "%s", bad);
-      return;
-    }
-    if (*at == '"')
-      quoted = !quoted;
-    else if (quoted && *at == '\\')
-      at++;
-    if (*at == '\n')
-      line++;
-  }
 }
 
 /* ---- libconfuse's callbacks ---- */
@@ -155,17 +84,21 @@ __attribute__((format(printf, 2, 0))) static void on_error(cfg_t *cfg, const cha
   const char *near;
 
   vsnprintf(text, sizeof text, format, ap);
+  loading->error_line = cfg->line;
   end = strrchr(text, '\'');
   if (strncmp(text, unknown, sizeof unknown - 1) != 0 || end < text + sizeof unknown - 1) {
-    complain(loading, cfg->line, "%s: write name = value, with lists in braces and texts in double quotes", text);
+    tm_complaints_add(&loading->complaints, cfg->line,
+                      "%s: write name = value, with lists in braces and texts in double quotes", text);
     return;
   }
   *end = '\0';
   near = tm_suggest(text + sizeof unknown - 1, option_name, loading->table);
   if (near != NULL)
-    complain(loading, cfg->line, "unknown option \"%s\"; did you mean %s?", text + sizeof unknown - 1, near);
+    tm_complaints_add(&loading->complaints, cfg->line, "unknown option \"%s\"; did you mean %s?",
+                      text + sizeof unknown - 1, near);
   else
-    complain(loading, cfg->line, "unknown option \"%s\": the manual lists all there are", text + sizeof unknown - 1);
+    tm_complaints_add(&loading->complaints, cfg->line, "unknown option \"%s\": the manual lists all there are",
+                      text + sizeof unknown - 1);
 }
 
 /* Every value of every option comes by here. Mistakes are noted and parsing goes on, so that all of them are reported
@@ -180,7 +113,8 @@ static int on_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
 
   *(const char **)result = value;
   if (first && loading->line[i] != 0) {
-    complain(loading, cfg->line, "%s is already set in line %d: remove one of the two", option->name, loading->line[i]);
+    tm_complaints_add(&loading->complaints, cfg->line, "%s is already set in line %d: remove one of the two", option->name,
+                      loading->line[i]);
     return 0;
   }
   if (loading->line[i] == 0)
@@ -190,8 +124,10 @@ static int on_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
     loading->no_memory = true;
     return 1;
   }
-  if (err != TM_OK)
-    complain(loading, cfg->line, "%s", why);
+  if (err != TM_OK) {
+    loading->bad[i] = true;
+    tm_complaints_add(&loading->complaints, cfg->line, "%s", why);
+  }
   return 0;
 }
 
@@ -205,30 +141,72 @@ static void build(const struct tm_option_table *table, cfg_opt_t opts[static TM_
   opts[table->n] = (cfg_opt_t)CFG_END();
 }
 
-static void run_confuse(struct tm_option_place *place, const char *text)
+/* Names what stands there, so that nobody says it is missing, and takes it out. False: nothing stands there. */
+static bool spoil(struct tm_option_place *place, char *text, char *at, int line)
+{
+  char *statement = tm_scan_statement(text, at);
+  char name[TM_OPTION_TEXT_MAX + 1];
+  size_t i;
+
+  statement += strspn(statement, " \t");
+  snprintf(name, sizeof name, "%.*s", (int)strcspn(statement, " \t=\n"), statement);
+  i = find(place->table, name);
+  if (i < place->table->n)
+    place->spoilt[i] = line;
+  return tm_scan_blank(statement);
+}
+
+static void check_empty_lists(struct tm_option_place *place, cfg_t *cfg)
+{
+  for (size_t i = 0; i < place->table->n; i++) {
+    const cfg_opt_t *opt = cfg_getopt(cfg, place->table->options[i].name);
+    if (opt == NULL || (opt->flags & CFGF_MODIFIED) == 0 || place->line[i] != 0)
+      continue;
+    place->bad[i] = true;
+    tm_complaints_add(&place->complaints, 0, "%s is an empty list: name at least one, or remove the option",
+                      place->table->options[i].name);
+  }
+}
+
+/* libconfuse stops at the first line that it cannot read. True: it read all. */
+static bool run_confuse(struct tm_option_place *place, const char *text)
 {
   cfg_opt_t opts[TM_OPTIONS_MAX + 1];
   cfg_t *cfg;
   int rc;
 
+  tm_options_free(place->table, place->values);
+  memset(place->line, 0, sizeof place->line);
+  memset(place->bad, 0, sizeof place->bad);
+  place->error_line = 0;
   build(place->table, opts);
   cfg = cfg_init(opts, CFGF_NONE);
   if (cfg == NULL) {
     place->no_memory = true;
-    return;
+    return true;
   }
   loading = place;
   cfg_set_error_function(cfg, on_error);
   rc = cfg_parse_buf(cfg, text);
-  for (size_t i = 0; rc == CFG_SUCCESS && i < place->table->n; i++) {
-    const cfg_opt_t *opt = cfg_getopt(cfg, place->table->options[i].name);
-    if (opt != NULL && (opt->flags & CFGF_MODIFIED) != 0 && place->line[i] == 0)
-      complain(place, 0, "%s is an empty list: name at least one, or remove the option", place->table->options[i].name);
+  if (rc == CFG_SUCCESS)
+    check_empty_lists(place, cfg);
+  else if (place->error_line == 0 && !place->no_memory) {
+    place->error_line = cfg->line;
+    tm_complaints_add(&place->complaints, cfg->line, "malformed line");
   }
-  if (rc != CFG_SUCCESS && !place->failed && !place->no_memory)
-    complain(place, cfg->line, "malformed line");
   cfg_free(cfg);
   loading = NULL;
+  return rc == CFG_SUCCESS || place->no_memory;
+}
+
+/* Again and again without the line that stopped it, so that every mistake is found. */
+static void read_all(struct tm_option_place *place, char *text)
+{
+  size_t left = TM_COMPLAINTS_MAX;
+
+  while (!run_confuse(place, text))
+    if (left-- == 0 || !spoil(place, text, tm_scan_line(text, place->error_line), place->error_line))
+      return;
 }
 
 /* ---- defaults ---- */
@@ -257,45 +235,77 @@ static int set_fallback(const struct tm_option *option, const char *path, void *
   return err;
 }
 
+/* What has no good value gets its default. */
 static void complete(struct tm_option_place *place)
 {
   for (size_t i = 0; i < place->table->n; i++) {
     const struct tm_option *option = &place->table->options[i];
-    if (place->line[i] != 0)
+    if (place->line[i] != 0 && !place->bad[i])
       continue;
-    if (option->required)
-      complain(place, 0, "%s is missing: add a line like  %s = %s", option->name, option->name, option->example);
-    else if (option->fallback != NULL && set_fallback(option, place->path, place->values) != TM_OK)
+    if (option->required && place->line[i] == 0 && place->spoilt[i] == 0 && !place->bad[i]) {
+      place->bad[i] = true;
+      tm_complaints_add(&place->complaints, 0, "%s is missing: add a line like  %s = %s", option->name, option->name,
+                        option->example);
+    } else if (option->fallback != NULL && set_fallback(option, place->path, place->values) != TM_OK)
       place->no_memory = true;
   }
 }
 
+struct scanning {
+  struct tm_option_place *place;
+  char *text;
+};
+
+static void on_bad(void *arg, char *at, int line, const char *why)
+{
+  struct scanning *s = arg;
+
+  tm_complaints_add(&s->place->complaints, line, "%s", why);
+  (void)!spoil(s->place, s->text, at, line);
+}
+
 static void parse(struct tm_option_place *place, char *text, size_t len)
 {
+  struct scanning scanning = {place, text};
+
   if (strlen(text) != len) {
-    complain(place, 0, "zero byte in the file: this is no configuration file");
+    tm_complaints_add(&place->complaints, 0, "zero byte in the file: this is no configuration file");
     return;
   }
-  scan(place, text);
-  if (!place->failed)
-    run_confuse(place, text);
-  if (!place->failed && !place->no_memory)
+  tm_scan(text, on_bad, &scanning);
+  read_all(place, text);
+  if (!place->no_memory)
     complete(place);
-  if (!place->failed && !place->no_memory && place->table->check != NULL)
+  if (!place->no_memory && place->table->check != NULL)
     place->table->check(place->values, place);
+}
+
+static int finish(struct tm_option_place *place, FILE *complaints)
+{
+  bool good;
+
+  place->no_memory |= place->complaints.no_memory;
+  if (place->no_memory)
+    tm_complaints_add(&place->complaints, 0, "out of memory");
+  good = place->complaints.n == 0 && place->complaints.more == 0;
+  tm_complaints_print(&place->complaints, place->path, complaints);
+  if (good)
+    return TM_OK;
+  tm_options_free(place->table, place->values);
+  return place->no_memory ? TM_E_NOMEM : TM_E_SYNTAX;
 }
 
 int tm_options_parse(const struct tm_option_table *table, const char *path, const char *text, size_t len, void *values,
                      FILE *complaints)
 {
-  struct tm_option_place place = {.table = table, .path = path, .complaints = complaints, .values = values};
+  struct tm_option_place place = {.table = table, .path = path, .values = values};
   char *copy;
 
   if (table->n > TM_OPTIONS_MAX)
     abort();
   memset(values, 0, table->size);
   if (len > TM_OPTIONS_FILE_MAX) {
-    complain(&place, 0, "longer than %d bytes: this is no configuration file", TM_OPTIONS_FILE_MAX);
+    fprintf(complaints, "%s: longer than %d bytes: this is no configuration file\n", path, TM_OPTIONS_FILE_MAX);
     return TM_E_TOO_BIG;
   }
   copy = malloc(len + 1);
@@ -306,12 +316,7 @@ int tm_options_parse(const struct tm_option_table *table, const char *path, cons
     parse(&place, copy, len);
   }
   free(copy);
-  if (place.no_memory)
-    complain(&place, 0, "out of memory");
-  if (!place.failed)
-    return TM_OK;
-  tm_options_free(table, values);
-  return place.no_memory ? TM_E_NOMEM : TM_E_SYNTAX;
+  return finish(&place, complaints);
 }
 
 int tm_options_load(const struct tm_option_table *table, const char *path, void *values, FILE *complaints)

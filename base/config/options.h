@@ -43,6 +43,7 @@ enum tm_option_kind {
 };
 
 struct tm_option {
+  const char *group;          /* heading of those that begin here; NULL: of the one before */
   const char *name;
   const char *help;           /* whole sentences; what it does and why one would change it */
   enum tm_option_kind kind;
@@ -65,19 +66,24 @@ struct tm_option_table {
   const struct tm_option *options;
   size_t n;    /* at most TM_OPTIONS_MAX */
   size_t size; /* of the struct that takes the values */
-  /* What single options cannot say ("a mix needs a layer"): calls tm_options_complain for each mistake. May be NULL. */
+  /*
+   * What single options cannot say ("a mix needs a layer"): calls tm_options_complain for each mistake. It is also called
+   * when single options are wrong: those have their default, 0 or NULL, and tm_options_good tells. May be NULL.
+   */
   void (*check)(const void *values, struct tm_option_place *place);
 };
 
 /* Reports a mistake about that option of the file; the load then fails. */
 void tm_options_complain(struct tm_option_place *place, const char *option, const char *format, ...)
   __attribute__((format(printf, 3, 4)));
+/* Has that option a value, from the file or its default, that is allowed? */
+bool tm_options_good(const struct tm_option_place *place, const char *option);
 /* Did the file name that option (true), or has it its default (false)? */
 bool tm_options_given(const struct tm_option_place *place, const char *option);
 
 /*
  * Reads a file into *values (table->size bytes, overwritten), with defaults for what is not there. Every mistake
- * becomes one line on complaints: "FILE:LINE: what, and what to do". The caller frees with tm_options_free. Errors,
+ * becomes one line on complaints: "FILE:LINE: what, and what to do", by line, each once. The caller frees with tm_options_free. Errors,
  * *values then zero, all of them reported: TM_E_NOT_FOUND, TM_E_IO, TM_E_TOO_BIG, TM_E_SYNTAX, TM_E_NOMEM.
  */
 int tm_options_load(const struct tm_option_table *table, const char *path, void *values, FILE *complaints)

@@ -179,6 +179,67 @@ static int set_boolean(const struct tm_option *option, const char *text, void *v
   return TM_OK;
 }
 
+/* How many of the option's unit "5s", "20M" or "250ms" mean by their ending; 0: unknown. */
+static uint64_t times(const struct tm_option *option, const char *ending)
+{
+  static const struct {
+    const char *ending, *unit; /* NULL: of whatever is counted */
+    uint64_t times;
+  } endings[] = {
+    {"ms", "milliseconds", 1}, {"s", "milliseconds", 1000}, {"sec", "milliseconds", 1000}, {"m", "milliseconds", 60000},
+    {"min", "milliseconds", 60000}, {"s", "seconds", 1}, {"sec", "seconds", 1}, {"m", "seconds", 60},
+    {"min", "seconds", 60}, {"h", "seconds", 3600}, {"k", NULL, 1000}, {"K", NULL, 1000}, {"M", NULL, 1000000},
+    {"G", NULL, 1000000000},
+  };
+
+  if (option->unit != NULL && strcmp(ending, option->unit) == 0)
+    return 1;
+  for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
+    bool time = option->unit != NULL && strstr(option->unit, "seconds") != NULL;
+    if (strcmp(ending, endings[i].ending) == 0 &&
+        (endings[i].unit == NULL ? !time : time && strcmp(option->unit, endings[i].unit) == 0))
+      return endings[i].times;
+  }
+  return 0;
+}
+
+/* What somebody who wrote "5s", "1_000", "+2" or "02" most likely means; false: nobody knows. */
+static bool guess_integer(const struct tm_option *option, const char *text, uint64_t *out)
+{
+  char digits[24];
+  size_t n = 0;
+  uint64_t factor = 1, v;
+
+  text += *text == '+';
+  text += strspn(text, " 0");
+  for (; (*text >= '0' && *text <= '9') || *text == '_' || *text == ',' || *text == ' '; text++)
+    if (*text >= '0' && *text <= '9') {
+      if (n == sizeof digits - 1)
+        return false;
+      digits[n++] = *text;
+    }
+  digits[n] = '\0';
+  if (*text != '\0')
+    factor = times(option, text);
+  if (!parse_decimal(digits, &v) || factor == 0 || v > UINT64_MAX / factor)
+    return false;
+  *out = v * factor;
+  return *out >= option->min && *out <= option->max;
+}
+
+static void explain_integer(const struct tm_option *option, const char *text, const char *range, char *why)
+{
+  uint64_t v;
+
+  if (parse_decimal(text, &v))
+    snprintf(why, TM_OPTION_WHY_MAX, "%s: %s is too %s: write %s", option->name, text, v < option->min ? "little" : "much", range);
+  else if (guess_integer(option, text, &v))
+    snprintf(why, TM_OPTION_WHY_MAX, "%s: \"%.40s\" is no plain number: write %" PRIu64 "%s%s%s", option->name, text, v,
+             option->unit != NULL ? " (" : "", option->unit != NULL ? option->unit : "", option->unit != NULL ? ")" : "");
+  else
+    snprintf(why, TM_OPTION_WHY_MAX, "%s: \"%.40s\" is not allowed: write %s", option->name, text, range);
+}
+
 static void explain(const struct tm_option *option, const char *text, int err, char *why)
 {
   char range[384];
@@ -189,7 +250,9 @@ static void explain(const struct tm_option *option, const char *text, int err, c
     return;
   }
   tm_option_range(option, range, sizeof range);
-  if (near != NULL)
+  if (option->kind == TM_OPTION_INTEGER)
+    explain_integer(option, text, range, why);
+  else if (near != NULL)
     snprintf(why, TM_OPTION_WHY_MAX, "%s: \"%.40s\" is not %s; did you mean %s?", option->name, text, range, near);
   else
     snprintf(why, TM_OPTION_WHY_MAX, "%s: \"%.40s\" is not allowed: write %s", option->name, text, range);

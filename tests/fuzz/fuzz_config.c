@@ -16,7 +16,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 struct values {
-  char *name, *dir, *listen;
+  char *name, *dir, *listen, *who;
   uint32_t workers;
   uint64_t big;
   unsigned level, roles;
@@ -30,6 +30,8 @@ static const struct tm_option options[] = {
   {.name = "name", .kind = TM_OPTION_STRING, TM_OPTION_AT(struct values, name), .min = 1, .max = 31, .example = "x",
    .help = "."},
   {.name = "state-dir", .kind = TM_OPTION_PATH, TM_OPTION_AT(struct values, dir), .fallback = "state", .help = "."},
+  {.name = "who", .kind = TM_OPTION_STRING, TM_OPTION_AT(struct values, who), .min = 1, .max = 31, .required = true, .example = "me",
+   .help = "."},
   {.name = "listen", .kind = TM_OPTION_ADDRESS, TM_OPTION_AT(struct values, listen), .help = "."},
   {.name = "workers", .kind = TM_OPTION_INTEGER, TM_OPTION_AT(struct values, workers), .min = 1, .max = 64,
    .fallback = "2",
@@ -45,13 +47,50 @@ static const struct tm_option options[] = {
   {.name = "fast", .kind = TM_OPTION_BOOLEAN, TM_OPTION_AT(struct values, fast), .fallback = "no", .help = "."},
 };
 
-static const struct tm_option_table table = {
-  .program = "fuzz", .options = options, .n = sizeof options / sizeof options[0], .size = sizeof(struct values)};
-
 static void require(bool truth)
 {
   if (!truth)
     abort();
+}
+
+/* Whatever is wrong with the rest: what is good is in range, and texts that are good are there. */
+static void check(const void *values, struct tm_option_place *place)
+{
+  const struct values *v = values;
+
+  require(v->workers <= 64 && v->level < 3 && v->roles <= 7);
+  require(!tm_options_good(place, "workers") || v->workers >= 1);
+  require(!tm_options_good(place, "who") || v->who != NULL);
+  require(!tm_options_good(place, "state-dir") || v->dir != NULL);
+  if (tm_options_good(place, "workers") && v->workers == 13)
+    tm_options_complain(place, "workers", "no luck");
+}
+
+static const struct tm_option_table table = {.program = "fuzz",
+                                             .options = options,
+                                             .n = sizeof options / sizeof options[0],
+                                             .size = sizeof(struct values),
+                                             .check = check};
+
+/* Lines "fuzz.conf:N: what", N never less than before; then those of the whole file. */
+static void check_complaints(const char *at)
+{
+  unsigned long last = 0, n = 0;
+  bool whole = false;
+
+  for (; *at != '\0'; n++) {
+    char *end;
+    unsigned long line;
+    require(strncmp(at, "fuzz.conf:", 10) == 0);
+    line = strtoul(at + 10, &end, 10);
+    require(end == at + 10 ? at[10] == ' ' : *end == ':' && !whole && line >= last && line >= 1);
+    whole |= end == at + 10;
+    last = line;
+    at = strchr(at, '\n');
+    require(at != NULL);
+    at++;
+  }
+  require(n <= 66);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
@@ -67,8 +106,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
   err = tm_options_parse(&table, "fuzz.conf", (const char *)data, len, &v, f);
   fclose(f);
   require((err == TM_OK) == (size == 0));
+  check_complaints(complaints);
   if (err == TM_OK) {
-    require(v.workers >= 1 && v.workers <= 64 && v.level < 3 && v.roles >= 1 && v.roles <= 7 && v.dir != NULL);
+    require(v.workers >= 1 && v.workers <= 64 && v.level < 3 && v.roles >= 1 && v.roles <= 7 && v.dir != NULL && v.who != NULL);
     require(v.name == NULL || (strlen(v.name) >= 1 && strlen(v.name) <= 31));
   }
   tm_options_free(&table, &v);

@@ -61,7 +61,7 @@ static void check(const void *values, struct tm_option_place *place)
 {
   const struct values *v = values;
 
-  if (v->workers == 13)
+  if (tm_options_good(place, "workers") && v->workers == 13)
     tm_options_complain(place, "workers", "no luck: take %d", 12);
   if (v->workers == 14 && !tm_options_given(place, "fast"))
     tm_options_complain(place, "fast", "must be given");
@@ -175,6 +175,65 @@ static void test_refused(void **state)
   bad("name = x\nworkers = 14\n", "/etc/test.conf: must be given");
 }
 
+/* Whole files, and every word that is said about them. */
+static void test_whole_files(void **state)
+{
+  static const struct {
+    const char *text, *says;
+  } cases[] = {
+    {"worker = 2\nzzz = {a,\n  b}\nbig = 5x\nname = \"unclosed\nfast = perhaps\nfast = no\nroles = {mix, mxi}\n",
+     "/etc/test.conf:1: unknown option \"worker\"; did you mean workers?\n"
+     "/etc/test.conf:2: unknown option \"zzz\": the manual lists all there are\n"
+     "/etc/test.conf:4: big: \"5x\" is not allowed: write an integer from 0 to 18446744073709551615\n"
+     "/etc/test.conf:5: the closing quote is missing on this line\n"
+     "/etc/test.conf:6: fast: \"perhaps\" is not allowed: write yes or no\n"
+     "/etc/test.conf:7: fast is already set in line 6: remove one of the two\n"
+     "/etc/test.conf:8: roles: \"mxi\" is not a list in braces, one or more of entry, mix or store; did you mean mix?\n"},
+    {"workers =\nlisten = \"localhost:1\"\nworkers = 13\nname x\n",
+     "/etc/test.conf:1: the value is missing: write it behind the =, in the same line\n"
+     "/etc/test.conf:2: listen: \"localhost:1\" is not allowed: write a numeric address with port, like \"127.0.0.1:4711\" or "
+     "\"[::1]:4711\"\n"
+     "/etc/test.conf:4: missing equal sign after option 'name': write name = value, with lists in braces and texts in double quotes\n"},
+    {"big = 3\nbig += 4\nroles = {\n  mix\nworkers = 99\nlog-level = 'info'\n",
+     "/etc/test.conf:2: this character needs double quotes around the value\n"
+     "/etc/test.conf:3: the list is not closed: write } behind its last value\n"
+     "/etc/test.conf:5: workers: 99 is too much: write an integer from 1 to 64 threads\n"
+     "/etc/test.conf:6: single quotes are not allowed here: use double quotes\n"
+     "/etc/test.conf: name is missing: add a line like  name = mill1\n"},
+    {"name = x\nworkers = 4k\n", "/etc/test.conf:2: workers: \"4k\" is not allowed: write an integer from 1 to 64 threads\n"},
+    {"name = x\nbig = 4k\n", "/etc/test.conf:2: big: \"4k\" is no plain number: write 4000\n"},
+    {"name = x\nworkers = 04\n", "/etc/test.conf:2: workers: \"04\" is no plain number: write 4 (threads)\n"},
+    {"name = x\nworkers = \"4 threads\"\n", "/etc/test.conf:2: workers: \"4 threads\" is no plain number: write 4 (threads)\n"},
+    {"name = x\nbig = \"1_000 000\"\n", "/etc/test.conf:2: big: \"1_000 000\" is no plain number: write 1000000\n"},
+    {"name = x\nworkers = 0\n", "/etc/test.conf:2: workers: 0 is too little: write an integer from 1 to 64 threads\n"},
+    {"name = x\nworkers = 65\n", "/etc/test.conf:2: workers: 65 is too much: write an integer from 1 to 64 threads\n"},
+  };
+  struct values v;
+
+  (void)state;
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    assert_int_equal(parse(cases[i].text, strlen(cases[i].text), &v), TM_E_SYNTAX);
+    assert_string_equal(complaints, cases[i].says);
+  }
+}
+
+/* A file of nothing else is answered with so many lines, and says how many more there are. */
+static void test_many_mistakes(void **state)
+{
+  char text[4096] = "name = x\n";
+  size_t at = strlen(text), lines = 0;
+  struct values v;
+
+  (void)state;
+  for (unsigned i = 0; i < 100; i++)
+    at += (size_t)snprintf(text + at, sizeof text - at, "workers = 65\n");
+  assert_int_equal(parse(text, at, &v), TM_E_SYNTAX);
+  for (const char *c = complaints; *c != '\0'; c++)
+    lines += *c == '\n';
+  assert_int_equal(lines, 65);
+  assert_non_null(strstr(complaints, "/etc/test.conf: and 36 mistakes more\n"));
+}
+
 static void test_numbers(void **state)
 {
   static const char *const wrong[] = {"0", "65", "02", "+2", "-2", "0x2", "2x", "\"2 \"", "\" 2\"", "2.0", "2e0",
@@ -217,7 +276,7 @@ static void test_syntax(void **state)
   bad("name = \xc3\xa9\n", ":1: a value with letters outside ASCII");
   bad("include(\"x\")\n", ":1: ");
   bad("name = x\n}\n", ":2: unexpected closing brace");
-  bad("name = x\nroles = {mix\n", "premature end of file");
+  bad("name = x\nroles = {mix\n", "the list is not closed");
   bad("name = x\nsub { a = 1 }\n", ":2: unknown option \"sub\"");
   bad("# c\n#\n\nname = x\nworkers = 65\n", ":5: workers");
   assert_int_equal(parse("name = x\0y\n", 11, &v), TM_E_SYNTAX);
@@ -519,6 +578,8 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_defaults),  cmocka_unit_test(test_values),       cmocka_unit_test(test_refused),
+    cmocka_unit_test(test_whole_files),
+    cmocka_unit_test(test_many_mistakes),
     cmocka_unit_test(test_numbers),   cmocka_unit_test(test_syntax),       cmocka_unit_test(test_all_mistakes_at_once),
     cmocka_unit_test(test_size),      cmocka_unit_test(test_file),         cmocka_unit_test(test_reload),
     cmocka_unit_test(test_sample_loads),
