@@ -20,18 +20,18 @@ static error_t parse_global(int key, char *arg, struct argp_state *state) { retu
 static const struct argp_option options[] = {TM_COMMON_OPTIONS, {0}};
 
 static const struct tm_command commands[] = {
-  {"init", "--authorities FILE --document FILE", "Make a state directory for a network.", tm_command_init},
-  {"invite", "NAME", "Make a code that pairs you with somebody you call NAME.", tm_command_invite},
-  {"accept", "NAME [CODE|-]", "Take a code from somebody you call NAME; asks for it if it is left out.", tm_command_accept},
-  {"contacts", "", "List contacts and how far their pairing is.", tm_command_contacts},
-  {"safety", "NAME", "Show the safety number to compare with a contact.", tm_command_safety},
-  {"send", "NAME [TEXT|-|--file FILE]", "Send a text or a file; without TEXT it is read from standard input.", tm_command_send},
-  {"read", "[NAME]", "Show new messages, and save files.", tm_command_read},
-  {"forget", "NAME", "Remove a contact, its keys and messages.", tm_command_forget},
-  {"status", "", "Show the network, the link and what waits.", tm_command_status},
-  {"document", "FILE", "Take over a newer directory document from a file.", tm_command_document},
-  {"daemon", "[--foreground]", "Start the daemon; the other commands do that by themselves.", tm_command_daemon},
-  {"stop", "", "End the daemon.", tm_command_stop},
+  {"init", "--authorities FILE --document FILE", "Make a state directory for a network.", tm_command_init, NULL},
+  {"invite", "NAME", "Make a code that pairs you with somebody you call NAME.", tm_command_invite, NULL},
+  {"accept", "NAME [CODE|-]", "Take a code from somebody you call NAME; asks for it if it is left out.", tm_command_accept, NULL},
+  {"contacts", "", "List contacts and how far their pairing is.", tm_command_contacts, NULL},
+  {"safety", "NAME", "Show the safety number to compare with a contact.", tm_command_safety, NULL},
+  {"send", "NAME [TEXT|-|--file FILE]", "Send a text or a file; without TEXT it is read from standard input.", tm_command_send, NULL},
+  {"read", "[NAME]", "Show new messages, and save files.", tm_command_read, NULL},
+  {"forget", "NAME", "Remove a contact, its keys and messages.", tm_command_forget, NULL},
+  {"status", "", "Show the network, the link and what waits.", tm_command_status, NULL},
+  {"document", "FILE", "Take over a newer directory document from a file.", tm_command_document, NULL},
+  {"daemon", "[--foreground]", "Start the daemon; the other commands do that by themselves.", tm_command_daemon, NULL},
+  {"stop", "", "End the daemon.", tm_command_stop, NULL},
 };
 
 static const struct tm_program program = {

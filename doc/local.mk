@@ -14,6 +14,12 @@ EXTRA_DIST += \
 	doc/spec/boxes.md \
 	doc/spec/pairing.md \
 	doc/spec/client.md \
-	doc/spec/mixing.md
+	doc/spec/mixing.md \
+	doc/man/update
+
+# After a change to a table of options or commands.
+.PHONY: manual
+manual: tidemill-relay$(EXEEXT)
+	$(srcdir)/doc/man/update ./tidemill-relay$(EXEEXT) $(srcdir)/doc/man/tidemill-relay.8 $(srcdir)/doc/man/tidemill-relay.conf.5
 
 include doc/systemd/local.mk

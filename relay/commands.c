@@ -60,7 +60,7 @@ struct keygen {
   bool has_from, has_epoch_s;
 };
 
-static const struct argp_option keygen_options[] = {
+const struct argp_option tm_relay_keygen_options[] = {
   {"epochs", 'n', "N", 0, "mix keys for so many epochs (default 8)", 0},
   {"from", 'f', "EPOCH", 0, "the first epoch (default: the present one)", 0},
   {"epoch-length", 'l', "SECONDS", 0, "length of an epoch (default: the document's, else 86400)", 0},
@@ -235,7 +235,7 @@ int tm_relay_keygen(const struct tm_command_call *call)
   uint64_t now;
   int r;
 
-  tm_command_parse(call, keygen_options, parse_keygen, &k);
+  tm_command_parse(call, NULL, parse_keygen, &k);
   if ((r = tm_relay_load(call, &config)) != TM_EXIT_OK)
     return r;
   find_epoch_length(&config, &k);
@@ -406,30 +406,36 @@ int tm_relay_run(const struct tm_command_call *call)
 
 /* ---- options ---- */
 
+const struct argp_option tm_relay_print_options_options[] = {
+  {"sample", 's', NULL, 0, "a configuration file with every option (default)", 0},
+  {"manual", 'm', "PART", OPTION_ARG_OPTIONAL, "a part of the manual pages: options (default), synopsis or commands", 0},
+  {0},
+};
+
 static error_t parse_print(int key, char *arg, struct argp_state *state)
 {
-  bool *manual = state->input;
+  const char **part = state->input;
 
-  (void)arg;
   if (key != 's' && key != 'm')
     return ARGP_ERR_UNKNOWN;
-  *manual = key == 'm';
+  *part = key == 's' ? NULL : arg != NULL ? arg : "options";
+  if (*part != NULL && strcmp(*part, "options") != 0 && strcmp(*part, "synopsis") != 0 && strcmp(*part, "commands") != 0)
+    argp_error(state, "the manual has no part \"%s\" that is made from a table", arg);
   return 0;
 }
 
 int tm_relay_print_options(const struct tm_command_call *call)
 {
-  static const struct argp_option options[] = {
-    {"sample", 's', NULL, 0, "a configuration file (default)", 0},
-    {"manual", 'm', NULL, 0, "the OPTIONS part of the manual page", 0},
-    {0},
-  };
-  bool manual = false;
+  const char *part = NULL;
 
-  tm_command_parse(call, options, parse_print, &manual);
-  if (manual)
-    tm_options_print_manual(&tm_relay_options, stdout);
-  else
+  tm_command_parse(call, NULL, parse_print, &part);
+  if (part == NULL)
     tm_options_print_sample(&tm_relay_options, stdout);
+  else if (strcmp(part, "synopsis") == 0)
+    tm_program_print_synopsis(call->program, stdout);
+  else if (strcmp(part, "commands") == 0)
+    tm_program_print_manual(call->program, stdout);
+  else
+    tm_options_print_manual(&tm_relay_options, stdout);
   return TM_EXIT_OK;
 }

@@ -15,6 +15,9 @@ struct tm_relay_call {
 struct tm_relay_config;
 int tm_relay_load(const struct tm_command_call *call, struct tm_relay_config *config);
 
+/* For the command table. */
+extern const struct argp_option tm_relay_keygen_options[], tm_relay_status_options[], tm_relay_print_options_options[];
+
 int tm_relay_keygen(const struct tm_command_call *call);
 int tm_relay_check_config(const struct tm_command_call *call);
 int tm_relay_run(const struct tm_command_call *call);

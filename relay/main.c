@@ -24,14 +24,33 @@ static error_t parse(int key, char *arg, struct argp_state *state)
   return 0;
 }
 
+/* These texts are the COMMANDS of tidemill-relay(8). */
 static const struct tm_command commands[] = {
   {"keygen", "[--epochs N] [--from EPOCH] [--epoch-length SECONDS]",
-   "Make the keys that are missing, and the descriptor for the directory.", tm_relay_keygen},
-  {"check-config", "", "Read the configuration and say what is wrong with it.", tm_relay_check_config},
-  {"run", "", "Be a relay until told to stop.", tm_relay_run},
-  {"status", "[--json] [--watch]", "Ask the running relay how it is.", tm_relay_status},
-  {"options", "[--sample | --manual]", "Print a configuration file with every option, or the options as manual text.",
-   tm_relay_print_options},
+   "Make the keys that are missing, and the descriptor for the directory.\v"
+   "Makes what is missing in the state directory: the relay's identity, and mix keys for N epochs from the present one or from EPOCH. Keys "
+   "that are there are left alone, so it can be run again at any time, for instance once a week for the weeks to come. Then it writes the "
+   "descriptor, which says what the relay is and has the public halves of all its mix keys, signed by its identity.\n\n"
+   "The length of an epoch is the document's, if there is one already, else SECONDS, else 86400, the default network's; it says so, as keys "
+   "for epochs of another length would fit no document.",
+   tm_relay_keygen, tm_relay_keygen_options},
+  {"check-config", "", "Read the configuration and say what is wrong and what to do.\v"
+   "Every mistake in the configuration is reported at once, with file and line; then what is wrong with the files that it names, keys too. Notes "
+   "say what is missing still.",
+   tm_relay_check_config, NULL},
+  {"run", "", "Be a relay until told to stop.\v"
+   "In the foreground, logging to standard error.",
+   tm_relay_run, NULL},
+  {"status", "[--json] [--watch]", "Ask the running relay how it is.\v"
+   "Asks the relay that runs with this configuration how it is, and prints that in some twenty lines: roles, document, links, packets a second "
+   "and in all, what was dropped and why, the mix and its entropy, keys, boxes, alarms, and what is due next. With --json it prints one line of "
+   "JSON, see STATUS below. With --watch it looks again every two seconds until Ctrl-C and shows rates between two looks: on a terminal as one "
+   "screen that stays in its place, elsewhere one after the other, with a blank line in between (with --json a line each). Only the relay's own "
+   "user and root may ask. If the relay does not run, it says so and exits with 1.",
+   tm_relay_status, tm_relay_status_options},
+  {"options", "[--sample | --manual[=PART]]",
+   "Print a configuration file with every option, or what the manual pages have from the program's tables.", tm_relay_print_options,
+   tm_relay_print_options_options},
 };
 
 static const struct tm_program program = {

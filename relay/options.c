@@ -88,7 +88,8 @@ static const struct tm_option options[] = {
    .help = "How long a batch waits for more packets before it is opened."},
   {.name = "drain-ms", .kind = TM_OPTION_INTEGER, AT(drain_ms), .min = 0, .max = 600000, .unit = "milliseconds", .fallback = "5000", .reload = true,
    .help = "How long the relay, told to stop, goes on sending what it holds."},
-  {.name = "handshakes-max", .kind = TM_OPTION_INTEGER, AT(handshakes_max), .min = 16, .max = 100000, .unit = "handshakes", .fallback = "256",
+  {.group = "Limits against starvation",
+   .name = "handshakes-max", .kind = TM_OPTION_INTEGER, AT(handshakes_max), .min = 16, .max = 100000, .unit = "handshakes", .fallback = "256",
    .help = "Links whose handshake is not over yet. When one more comes the oldest gives way, as an honest handshake takes a moment. Each takes up to "
            "100 KB."},
   {.name = "handshake-ms", .kind = TM_OPTION_INTEGER, AT(handshake_ms), .min = 1000, .max = 60000, .unit = "milliseconds", .fallback = "10000",

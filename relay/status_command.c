@@ -64,7 +64,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
   }
 }
 
-static const struct argp_option options[] = {
+const struct argp_option tm_relay_status_options[] = {
   {"json", 'j', NULL, 0, "as one line of JSON", 0},
   {"watch", 'w', NULL, 0, "again every two seconds, until Ctrl-C", 0},
   {0},
@@ -206,7 +206,7 @@ int tm_relay_status(const struct tm_command_call *call)
   struct watch w = {.call = call, .config = &config, .is_terminal = isatty(STDOUT_FILENO) == 1};
   int r;
 
-  tm_command_parse(call, options, parse, &a);
+  tm_command_parse(call, NULL, parse, &a);
   if ((r = tm_relay_load(call, &config)) != TM_EXIT_OK)
     return r;
   signal(SIGPIPE, SIG_DFL); /* who reads a pipe may leave when he has seen enough */

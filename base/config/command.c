@@ -137,7 +137,7 @@ static error_t refuse_all(int key, char *arg, struct argp_state *state)
 void tm_command_parse(const struct tm_command_call *call, const struct argp_option *options, argp_parser_t parse,
                       void *input)
 {
-  struct argp argp = {.options = options, .parser = parse != NULL ? parse : refuse_all, .args_doc = call->command->args,
+  struct argp argp = {.options = options != NULL ? options : call->command->options, .parser = parse != NULL ? parse : refuse_all, .args_doc = call->command->args,
                       .doc = call->command->help};
 
   if (argp_parse(&argp, call->argc, call->argv, 0, NULL, input) != 0)

@@ -5,7 +5,7 @@
  *
  *   static int keygen(const struct tm_command_call *call);
  *   static const struct tm_command commands[] = {
- *     {"keygen", "--name NAME --out DIR", "Make a key pair.", keygen},
+ *     {"keygen", "--name NAME --out DIR", "Make a key pair.", keygen, NULL},
  *   };
  *   static const struct tm_program program = {.name = "my", .about = "Does things.", .commands = commands, .n = 1};
  *   int main(int argc, char **argv) { return tm_program_main(&program, argc, argv, NULL); }
@@ -17,6 +17,7 @@
 
 #include <argp.h>
 #include <stddef.h>
+#include <stdio.h>
 
 enum tm_exit { TM_EXIT_OK = 0, TM_EXIT_FAILED = 1, TM_EXIT_USAGE = 2 };
 
@@ -27,6 +28,7 @@ struct tm_command {
   const char *args; /* what follows the name in the usage line; "" for nothing */
   const char *help; /* one line; more behind '\v' as argp has it */
   int (*run)(const struct tm_command_call *call); /* returns enum tm_exit */
+  const struct argp_option *options; /* its own, for the manual, and for tm_command_parse with NULL; may be NULL */
 };
 
 struct tm_program {
@@ -54,11 +56,15 @@ struct tm_command_call {
 int tm_program_main(const struct tm_program *program, int argc, char **argv, void *arg);
 
 /*
- * For a command's run: parses its own options (may be NULL) with the usage and help text of its table row. parse gets
+ * For a command's run: parses its own options (NULL: those of its table row) with the usage and help text of its table row. parse gets
  * input as state->input; it calls argp_error for what is wrong. With parse NULL every argument is an error.
  */
 void tm_command_parse(const struct tm_command_call *call, const struct argp_option *options, argp_parser_t parse,
                       void *input);
+
+/* The commands as parts of a manual page, troff with man macros: the SYNOPSIS, and a .SS for each with its options. */
+void tm_program_print_synopsis(const struct tm_program *program, FILE *out);
+void tm_program_print_manual(const struct tm_program *program, FILE *out);
 
 /* "program command: text" on standard error. Returns TM_EXIT_FAILED. */
 int tm_command_fail(const struct tm_command_call *call, const char *format, ...) __attribute__((format(printf, 2, 3)));

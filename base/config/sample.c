@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/config/troff.h"
 #include "base/config/value.h"
 
 #include "base/config/options.h"
@@ -55,6 +56,8 @@ static void print_option(FILE *out, const struct tm_option *option)
   const char *note = option->required ? "Required." : option->fallback == NULL ? "No default." : "";
 
   tm_option_range(option, range, sizeof range);
+  if (option->group != NULL)
+    fprintf(out, "# ---- %s ----\n\n", option->group);
   print_wrapped(out, "# ", option->help);
   snprintf(line, sizeof line, "Value: %s. %s%s%s%s%s", range, note, option->fallback != NULL ? "Default: " : "",
            option->fallback != NULL ? option->fallback : "", option->fallback != NULL ? "." : "",
@@ -75,41 +78,29 @@ void tm_options_print_sample(const struct tm_option_table *table, FILE *out)
     print_option(out, &table->options[i]);
 }
 
-/* Text for troff: no line may begin with a control character, and hyphens stay hyphens. */
-static void print_troff(FILE *out, const char *text)
-{
-  if (*text == '.' || *text == '\'')
-    fputs("\\&", out);
-  for (; *text != '\0'; text++) {
-    if (*text == '\\')
-      fputs("\\e", out);
-    else if (*text == '-')
-      fputs("\\-", out);
-    else if (*text == '"')
-      fputs("\\(dq", out);
-    else
-      fputc(*text, out);
-  }
-}
-
 void tm_options_print_manual(const struct tm_option_table *table, FILE *out)
 {
   char range[384];
 
   for (size_t i = 0; i < table->n; i++) {
     const struct tm_option *option = &table->options[i];
+    if (option->group != NULL) {
+      fputs(".SS ", out);
+      tm_troff(out, option->group);
+      fputc('\n', out);
+    }
     fputs(".TP\n.B ", out);
-    print_troff(out, option->name);
+    tm_troff(out, option->name);
     fputc('\n', out);
-    print_troff(out, option->help);
+    tm_troff(out, option->help);
     fputs("\n.br\nValue: ", out);
     tm_option_range(option, range, sizeof range);
-    print_troff(out, range);
+    tm_troff(out, range);
     if (option->required)
       fputs(". Required.", out);
     else if (option->fallback != NULL) {
       fputs(". Default: ", out);
-      print_troff(out, option->fallback);
+      tm_troff(out, option->fallback);
       fputs(".", out);
     } else
       fputs(". No default.", out);

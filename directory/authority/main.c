@@ -11,13 +11,13 @@
 static const struct tm_command commands[] = {
   {"keygen", "--name NAME --out DIR",
    "Make an authority's key pair: DIR/NAME.key (secret) and DIR/NAME.vkey (for everybody's trust file).",
-   tm_authority_keygen},
-  {"params", "", "Print a parameters file with all parameters, their ranges and defaults.", tm_authority_params},
+   tm_authority_keygen, NULL},
+  {"params", "", "Print a parameters file with all parameters, their ranges and defaults.", tm_authority_params, NULL},
   {"assemble", "--network NAME --params FILE --valid-for SECONDS -o FILE DESCRIPTOR...",
-   "Make a document, still unsigned, from the relays' descriptors.", tm_authority_assemble},
-  {"sign", "--key FILE DOCUMENT", "Add this authority's signature to a document.", tm_authority_sign},
+   "Make a document, still unsigned, from the relays' descriptors.", tm_authority_assemble, NULL},
+  {"sign", "--key FILE DOCUMENT", "Add this authority's signature to a document.", tm_authority_sign, NULL},
   {"verify", "--trust FILE DOCUMENT", "Say who signed a document and whether clients accept it now.",
-   tm_authority_verify},
+   tm_authority_verify, NULL},
 };
 
 static const struct tm_program program = {

@@ -488,8 +488,8 @@ static error_t on_program(int key, char *arg, struct argp_state *s)
 }
 
 static const struct tm_command commands[] = {
-  {"greet", "--times N", "Greet somebody.", greet},
-  {"leave", "", "Go.", leave},
+  {"greet", "--times N", "Greet somebody.", greet, NULL},
+  {"leave", "", "Go.", leave, NULL},
 };
 static const struct argp_option program_options[] = {{"verbose", 'v', NULL, 0, "More", 0}, {0}};
 static const struct tm_program program = {.name = "test", .about = "A test.", .options = program_options,
