@@ -14,7 +14,7 @@ check_PROGRAMS += $(fuzz_targets)
 if !FUZZING
 TESTS += $(fuzz_targets)
 endif
-EXTRA_DIST += tests/fuzz/corpus tests/fuzz/run
+EXTRA_DIST += tests/fuzz/corpus tests/fuzz/run tests/fuzz/run-long
 
 fuzz_targets += tests/fuzz/fuzz_config
 tests_fuzz_fuzz_config_SOURCES = tests/fuzz/fuzz_config.c $(FUZZ_MAIN)
@@ -57,3 +57,11 @@ FUZZ_SECONDS = 10
 .PHONY: fuzz
 fuzz: $(fuzz_targets)
 	$(srcdir)/tests/fuzz/run $(srcdir)/tests/fuzz/corpus $(FUZZ_SECONDS) $(fuzz_targets)
+
+# make fuzz-long: each target for an hour of CPU time, FUZZ_JOBS of them at once; what they find stays in FUZZ_KEEP for the next run.
+FUZZ_CPU_SECONDS = 3600
+FUZZ_JOBS = 2
+FUZZ_KEEP = fuzz-corpus
+.PHONY: fuzz-long
+fuzz-long: $(fuzz_targets)
+	$(srcdir)/tests/fuzz/run-long $(srcdir)/tests/fuzz/corpus $(FUZZ_KEEP) $(FUZZ_CPU_SECONDS) $(FUZZ_JOBS) $(fuzz_targets)
