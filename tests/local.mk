@@ -16,4 +16,5 @@ include tests/bench/local.mk
 include tests/install/local.mk
 include tests/man/local.mk
 include tests/net/local.mk
+include tests/netns/local.mk
 include tests/systemd/local.mk

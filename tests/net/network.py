@@ -83,6 +83,8 @@ class Relay:
         self.process = None
         self.wanted = False  # it should be running now
         self.environment = {}  # on top of ours
+        self.options = {}      # of its configuration, besides those below
+        self.before_exec = die_with_parent
 
     def write_config(self, **extra):
         self.dir.mkdir(mode=0o700, exist_ok=True)
@@ -92,6 +94,7 @@ class Relay:
                    "workers": "1", "counters-file": f'"{self.counters_file}"'}
         if self.role == "mix":
             options["layer"] = str(self.layer)
+        options.update(self.options)
         options.update(extra)
         self.config.write_text("".join(f"{k} = {v}\n" for k, v in options.items()))
 
@@ -99,7 +102,7 @@ class Relay:
         self.counters_file.unlink(missing_ok=True)
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen([self.network.program("tidemill-relay"), "-c", self.config, "run"],
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=die_with_parent,
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=self.before_exec,
                                             env={**os.environ, **self.environment})
         self.wanted = True
 
@@ -395,12 +398,12 @@ class Network:
         return found
 
 
-def lost_between(before, after):
+def lost_between(before, after, layout=LAYOUT):
     """Packets that left one layer of relays and did not come to the next, by counters of two quiet moments: a list of
     (from, to, how many), empty if none is missing. Entries and stores are the layer 0; what comes to entries from clients can't be
     told from the rest, so the way from the last layer back to them is not compared."""
     def sent_and_received(layer):
-        names = [name for name, role, n in LAYOUT if n == layer]
+        names = [name for name, role, n in layout if n == layer]
         def growth(way):
             return sum(after[n][way]["link"] - before[n][way]["link"] for n in names)
         return growth("out"), growth("in")
