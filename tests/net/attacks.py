@@ -29,7 +29,7 @@ LAYOUT = [("entry1", "entry", 0), ("entry2", "entry", 0), ("mix1a", "mix", 1), (
           ("store1", "store", 0), ("store2", "store", 0)]
 PARAMS = {"slot_ms": 1000, "tick_us": 10000, "downlink_us": 5000, "mean_delay_ms": 10, "request_timeout_ms": 2500}
 # How long an attack is measured; more in the long target.
-SECONDS = float(os.environ.get("TIDEMILL_ATTACK_SECONDS", "1.5"))
+SECONDS = float(os.environ.get("TIDEMILL_ATTACK_SECONDS", "1.2"))
 SETTLE = 0.3       # before that, for the attack to be felt
 ATTACKER = "127.66.{}.{}"
 CONNECTIONS = 10000
@@ -278,6 +278,24 @@ class NeverReading(Attacker):
         for wire in self.wires:
             with contextlib.suppress(OSError):
                 wire.send(bytes(32), kind=5)
+
+    def end(self):
+        close_all(wire.tls for wire in self.wires)
+
+
+class ManyClients(Attacker):
+    """Clients from one address, as many as are let in: they take places, and do nothing with them."""
+    pause = 0.2
+
+    def __init__(self, relay, n=150):
+        self.port, self.n = relay.port, n
+
+    def begin(self):
+        self.wires = []
+        for _ in range(self.n):
+            with contextlib.suppress(OSError, EOFError):
+                self.wires.append(hostile.Wire(self.port, address(0)))
+        self.got_in = len(self.wires)
 
     def end(self):
         close_all(wire.tls for wire in self.wires)

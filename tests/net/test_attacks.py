@@ -3,6 +3,7 @@ import contextlib
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,10 @@ def honest(network):
 def dropped(relay, *reasons):
     c = relay.counters()
     return sum(c["drop"][reason] for reason in reasons)
+
+
+def refused(relay):
+    return sum(relay.counters()["refused"].values())
 
 
 def grows(what, read, before, by=1):
@@ -71,11 +76,23 @@ def test_garbage_before_and_after_the_handshake(network, honest):
     assert attack.done > 5
 
 
+def test_one_address_that_wants_all_places(network, honest):
+    attack, before = attacks.ManyClients(honest.entry), refused(honest.entry)
+    honest.measure("one address, many clients", attack, FLOOR, f"{attack.n} clients")
+    assert 0 < attack.got_in <= 100  # links-per-address
+    with attack:
+        attacks.newcomer(honest.entry)
+    grows("what was refused", lambda: refused(honest.entry), before, attack.n - attack.got_in)
+
+
 def test_ten_thousand_connections(network, honest):
-    attack = attacks.ManyConnections(honest.entry)
+    attack, before = attacks.ManyConnections(honest.entry), refused(honest.entry)
     honest.measure("10,000 connections", attack, FLOOR)
+    attacks.SHARES["10,000 connections"]["note"] = f"{attack.made} made, {attack.most_open} open at once"
     assert attack.made >= attacks.CONNECTIONS
-    attacks.newcomer(honest.entry, 30)
+    with attack:
+        attacks.newcomer(honest.entry, 30)  # who is patient gets in meanwhile
+    grows("what was refused", lambda: refused(honest.entry), before, attacks.CONNECTIONS // 10)
 
 
 # ---- packets ----
@@ -107,12 +124,15 @@ def test_a_relay_floods_the_next_with_points_of_low_order(network, honest):
 
 
 def test_clients_that_flood(network, honest):
-    def cut_off():
-        return honest.entry.counters()["refused"]["flood"]
+    def taken():
+        return dropped(honest.entry, "mac", "noncanonical")
 
-    attack, before = attacks.ClientFlood(honest.entry), cut_off()
-    honest.measure("clients that flood", attack, 0.3, f"{attack.n} clients")
-    grows("floods that it ended", cut_off, before, attack.n)
+    attack, before, start = attacks.ClientFlood(honest.entry), taken(), time.monotonic()
+    honest.measure("clients that flood", attack, FLOOR, f"{attack.n} clients")
+    grows("its drops", taken, before, attack.n)
+    # Twice the rate of a client's clock, and what a link may save up for; two rounds, if it was measured twice.
+    allowance = 2 * (64 + 2 * (time.monotonic() - start) * 1e6 / attacks.PARAMS["tick_us"])
+    assert taken() - before < 2 * attack.n * allowance
 
 
 # ---- the machine ----
