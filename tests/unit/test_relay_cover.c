@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <sodium.h>
 
+#include "relay/internal.h"
 #include "tests/unit/relay_support.h"
 
 static bool loops_are_home(struct net *net, void *arg)
@@ -44,6 +45,63 @@ static void test_loops(void **state)
   }
   net_stop(net);
 }
+
+/* ---- replays ---- */
+
+/* Takes a packet through a relay, as it would do it. */
+static void pass(struct net *net, unsigned relay, uint8_t *packet)
+{
+  uint8_t *const packets[] = {packet};
+  const size_t len = TM_SPHINX_PACKET_LEN;
+  tm_sphinx_key *key;
+  tm_sphinx_hop hop;
+
+  assert_int_equal(tm_mix_key_load(net->relay[relay].dir, net->first_epoch, &key), TM_OK);
+  assert_int_equal(tm_sphinx_unwrap_headers(net->sphinx, key, packets, &len, &hop, 1), 1);
+  assert_int_equal(tm_sphinx_unwrap_bodies(net->sphinx, packets, &hop, 1), 1);
+  assert_int_equal(hop.command, TM_SPHINX_FORWARD);
+  tm_sphinx_key_free(key);
+}
+
+static bool one_is_home(struct net *net, void *arg)
+{
+  (void)arg;
+  return net_snapshot(net, NET_ENTRY).cover.home > 0;
+}
+
+/* Whoever gives a loop back a second time does not keep the alarm silent with it. */
+static void test_a_loop_counts_once(void **state)
+{
+  struct tm_params params = net_params();
+  struct net *net;
+  struct tm_engine *entry;
+  uint8_t packet[TM_SPHINX_PACKET_LEN], next[TM_SPHINX_IDENTITY_LEN];
+  struct tm_snapshot s;
+
+  (void)state;
+  params.loop_ms = params.dummy_ms = 0; /* no loop but this one */
+  net = net_start(&params, "");
+  entry = net->relay[NET_ENTRY].engine;
+  assert_int_equal(tm_loop_make(entry->dummy, tm_watch_document(entry->watch), tm_network_self(entry->net),
+                                tm_clock_wall_ms(entry->clock) / 1000, tm_clock_mono_ms(entry->clock) + 60000, packet, next),
+                   TM_OK);
+  assert_memory_equal(next, net->relay[NET_MIX1].identity, sizeof next);
+  for (unsigned relay = NET_MIX1; relay <= NET_MIX3; relay++)
+    pass(net, relay, packet);
+  net_send(net, packet);
+  net_pump_until(net, one_is_home, NULL);
+  net_send(net, packet);
+  net_expect_drop(net, NET_ENTRY, TM_DROP_REPLAY, 1);
+  net_pump(net, 100);
+  s = net_snapshot(net, NET_ENTRY);
+  assert_int_equal(s.cover.home, 1);
+  assert_int_equal(s.cover.late, 0);
+  assert_int_equal(s.totals.out_loop, 1);
+  assert_int_equal(s.totals.in_link, 2);
+  net_stop(net);
+}
+
+/* ---- the alarm ---- */
 
 static bool is_alarmed(struct net *net, void *arg) { return net_snapshot(net, *(unsigned *)arg).cover.alarm; }
 static bool is_quiet(struct net *net, void *arg) { return !net_snapshot(net, *(unsigned *)arg).cover.alarm; }
@@ -88,6 +146,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_loops),
+    cmocka_unit_test(test_a_loop_counts_once),
     cmocka_unit_test(test_alarm),
   };
 
