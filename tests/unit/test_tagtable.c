@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <time.h>
 
 #include <cmocka.h>
 #include <sodium.h>
@@ -141,11 +142,76 @@ static void test_no_helper(void **state)
   tm_tagtable_wipe(&t);
 }
 
+/* Growth is paid for in equal parts: no insertion moves more than two lines, whatever the size. */
+static void test_moves_little_at_a_time(void **state)
+{
+  enum { N = 400000, MOVE_PER_TAG = 2 };
+  struct tm_tagtable t;
+  unsigned growths = 0;
+
+  (void)state;
+  assert_int_equal(tm_tagtable_init(&t, 1u << 30), TM_OK);
+  for (uint64_t i = 0; i < N; i++) {
+    const void *now = t.now.line, *next = t.next.line;
+    uint64_t moved = next != NULL ? t.moved : 0, last = t.now.homes;
+    assert_int_equal(tm_tagtable_insert(&t, tag_of(i), true), TM_TAG_NEW);
+    if (t.now.line != now) { /* the move has ended: these were the last lines */
+      growths++;
+      assert_ptr_equal(t.now.line, next);
+      assert_true(moved + MOVE_PER_TAG > last);
+    } else if (t.next.line != NULL)
+      assert_in_range(t.moved, moved, moved + MOVE_PER_TAG);
+    if (i % 64 == 0 && tm_tagtable_has_chore(&t))
+      do_chores(&t);
+  }
+  assert_true(growths >= 8);
+  tm_tagtable_wipe(&t);
+}
+
+/* CPU time of this thread, so that others on the machine do not count. */
+static double cpu_ms(void)
+{
+  struct timespec t;
+
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+/* No batch takes 10 ms while the table grows; nor, where all is slower, a fiftieth of what filling one anew takes; moving all at once takes a twelfth. */
+static void test_grows_without_a_stall(void **state)
+{
+  enum { FROM = 500000, TO = 3000000, BATCH = 64 };
+  struct tm_tagtable t;
+  double worst = 0, began, anew;
+
+  (void)state;
+  assert_int_equal(tm_tagtable_init(&t, 1u << 30), TM_OK);
+  insert(&t, 0, FROM);
+  for (uint64_t i = FROM; i < TO; i += BATCH) {
+    double took = cpu_ms();
+    for (uint64_t j = i; j < i + BATCH; j++)
+      assert_int_equal(tm_tagtable_insert(&t, tag_of(j), true), TM_TAG_NEW);
+    took = cpu_ms() - took;
+    worst = took > worst ? took : worst;
+    if (tm_tagtable_has_chore(&t))
+      do_chores(&t);
+  }
+  tm_tagtable_wipe(&t);
+  assert_int_equal(tm_tagtable_init(&t, 1u << 30), TM_OK);
+  began = cpu_ms();
+  insert(&t, 0, TO);
+  anew = cpu_ms() - began;
+  tm_tagtable_wipe(&t);
+  print_message("worst batch of %d: %.2f ms; all of %d: %.0f ms\n", (int)BATCH, worst, (int)TO, anew);
+  assert_true(worst < 10 || worst < anew / 50);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_every_moment), cmocka_unit_test(test_one_home), cmocka_unit_test(test_past_the_end),
     cmocka_unit_test(test_zero),         cmocka_unit_test(test_memory),   cmocka_unit_test(test_no_helper),
+    cmocka_unit_test(test_moves_little_at_a_time), cmocka_unit_test(test_grows_without_a_stall),
   };
 
   return cmocka_run_group_tests_name("tagtable", tests, NULL, NULL);
