@@ -133,17 +133,18 @@ class Sender:
     def path(self, *names):
         return [self.hops[n] for n in names]
 
-    def surb(self):
+    def surb(self, handle=None):
         self.surb_id, self.reply_key = os.urandom(16), os.urandom(32)
-        surb, self.header = sphinx.create_surb(self.path(*self.back, self.entry), self.wire.handle, self.surb_id,
+        surb, self.header = sphinx.create_surb(self.path(*self.back, self.entry), handle or self.wire.handle, self.surb_id,
                                                self.reply_key, os.urandom(292))
         return surb
 
-    def get(self):
-        """A packet that asks a store for a box that nobody wrote."""
+    def get(self, way=None, handle=None):
+        """A packet that asks a store for a box that nobody wrote; by default along the sender's way, and back to its link."""
         self.id = ed_encode(ed_mul(int.from_bytes(os.urandom(31), "little"), BASE))
-        body = (b"\x01\x02\0\0" + bytes(96) + self.surb() + self.id + os.urandom(64 + 1472)).ljust(2048, b"\0")
-        header = sphinx.create_header(self.path(self.entry, *self.out, "store1"), sphinx.DELIVER, None, os.urandom(292))
+        body = (b"\x01\x02\0\0" + bytes(96) + self.surb(handle) + self.id + os.urandom(64 + 1472)).ljust(2048, b"\0")
+        way = way or (self.entry, *self.out, "store1")
+        header = sphinx.create_header(self.path(*way), sphinx.DELIVER, None, os.urandom(292))
         return sphinx.create_packet(header, body)
 
     def answer(self):

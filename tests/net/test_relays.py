@@ -10,7 +10,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "reference")]
 import network as net  # noqa: E402
 import sphinx  # noqa: E402
-from hostile import Sender, Wire, flip  # noqa: E402
+from hostile import Sender, Wire, flip, pem  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +133,53 @@ def test_a_relay_that_is_killed_passes_no_packet_twice(network):
     assert entry.counters()["drop"]["replay"] == counters["drop"]["replay"]
     assert store_misses(network) - before == passed + 24 - counters["drop"]["replay"]
     assert not network.unbalanced()
+
+
+def as_relay(relay):
+    """Takes a relay's place: its key, for links of ours."""
+    assert relay.stop() == 0
+    return pem(relay.dir / "stolen.pem", (relay.dir / "state" / "identity.key").read_bytes())
+
+
+@pytest.mark.parametrize("before_it,way", [("entry2", ("mix1a", "mix2a", "mix3a", "store1")), ("mix3b", ("store1",))])
+def test_a_mix_or_store_that_is_killed_passes_no_packet_twice(network, before_it, way):
+    """Whoever is before it sends it the same packets again. Each that passed was answered, to a session that does not exist."""
+    victim, neighbour = network.relays[way[0]], network.relays[before_it]
+    sender = Sender(network, back=("mix1b", "mix2b", "mix3a"))
+    packets = [sender.get(way, os.urandom(16)) for _ in range(24)]
+
+    def answers():
+        return drops(network, "entry1", "unknown_session")
+
+    identity, before = as_relay(neighbour), answers()
+    wire = Wire(victim.port, identity=identity)
+    for packet in packets[:4]:
+        wire.send(packet)
+    net.wait_for("four to pass", lambda: answers() == before + 4)
+    forwarded = victim.counters()["out"]["link"]
+    for packet in packets[4:16]:
+        wire.send(packet)
+    net.wait_for("one more to leave it", lambda: victim.counters()["out"]["link"] > forwarded)
+    victim.kill()
+    victim.counters_file.unlink()
+    net.wait_for("the others to become quiet", lambda: quiet_but(network, victim.name))
+    passed = answers() - before
+    assert 4 <= passed <= 16
+
+    victim.start()
+    net.wait_for("its other neighbours", lambda: (c := victim.counters()) and
+                 c["links"]["relays"] == network.expected_links(victim) - 1, 40)
+    wire = Wire(victim.port, identity=identity)
+    for packet in packets:
+        wire.send(packet)
+    counters = net.wait_for("all to be counted", lambda: (c := victim.counters())["drop"]["replay"] + c["out"]["link"] >= 24 and c)
+    network.quiet()
+    assert counters["drop"]["replay"] >= passed
+    assert victim.counters()["drop"]["replay"] == counters["drop"]["replay"]
+    assert answers() - before == passed + 24 - counters["drop"]["replay"]
+    assert not network.unbalanced()
+    neighbour.start()
+    net.wait_for("the network to heal", network.linked, 40)
 
 
 def test_relays_drain_and_end_well(network):
