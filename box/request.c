@@ -9,14 +9,14 @@
 
 #define REQUEST_RESERVED 2
 #define REQUEST_FILL 3
-#define ANSWER_RESERVED 1
+#define ANSWER_WORK 1
 #define ANSWER_FILL 476
 
 _Static_assert(2 + REQUEST_RESERVED + TM_BOX_TOKEN_LEN + TM_SPHINX_SURB_LEN + TM_BOX_ID_LEN + TM_BOX_SIGNATURE_LEN +
                        TM_BOX_LEN + REQUEST_FILL ==
                    TM_SPHINX_BODY_LEN,
                "request");
-_Static_assert(3 + ANSWER_RESERVED + TM_BOX_ID_LEN + TM_BOX_SIGNATURE_LEN + TM_BOX_LEN + ANSWER_FILL ==
+_Static_assert(3 + ANSWER_WORK + TM_BOX_ID_LEN + TM_BOX_SIGNATURE_LEN + TM_BOX_LEN + ANSWER_FILL ==
                    TM_SPHINX_BODY_LEN,
                "answer");
 
@@ -82,16 +82,32 @@ int tm_box_request_parse(const uint8_t body[static TM_SPHINX_BODY_LEN], struct t
   return err;
 }
 
-void tm_box_answer_write(uint8_t body[static TM_SPHINX_BODY_LEN], enum tm_box_op op, enum tm_box_status status,
-                         const uint8_t id[static TM_BOX_ID_LEN], const uint8_t *signature, const uint8_t *box)
+static struct tm_writer begin_answer(uint8_t body[static TM_SPHINX_BODY_LEN], enum tm_box_op op,
+                                     enum tm_box_status status, unsigned work, const uint8_t id[static TM_BOX_ID_LEN])
 {
   struct tm_writer w = tm_writer_init(body, TM_SPHINX_BODY_LEN);
 
   tm_write_u8(&w, TM_BOX_VERSION);
   tm_write_u8(&w, (uint8_t)op);
   tm_write_u8(&w, (uint8_t)status);
-  tm_write_zeros(&w, ANSWER_RESERVED);
+  tm_write_u8(&w, (uint8_t)work);
   tm_write_bytes(&w, id, TM_BOX_ID_LEN);
+  return w;
+}
+
+void tm_box_answer_work_write(uint8_t body[static TM_SPHINX_BODY_LEN], const uint8_t id[static TM_BOX_ID_LEN],
+                              unsigned bits)
+{
+  struct tm_writer w = begin_answer(body, TM_BOX_PUT, TM_BOX_WORK, bits, id);
+
+  tm_write_fill(&w);
+}
+
+void tm_box_answer_write(uint8_t body[static TM_SPHINX_BODY_LEN], enum tm_box_op op, enum tm_box_status status,
+                         const uint8_t id[static TM_BOX_ID_LEN], const uint8_t *signature, const uint8_t *box)
+{
+  struct tm_writer w = begin_answer(body, op, status, 0, id);
+
   if (status == TM_BOX_FOUND) {
     if (signature == NULL || box == NULL)
       abort(); /* the caller's mistake */
@@ -109,6 +125,7 @@ static bool status_fits(enum tm_box_op op, uint8_t status)
   case TM_BOX_REFUSED:
   case TM_BOX_CONFLICT:
   case TM_BOX_FULL:
+  case TM_BOX_WORK:
     return op == TM_BOX_PUT;
   case TM_BOX_FOUND:
   case TM_BOX_MISSING:
@@ -128,13 +145,15 @@ int tm_box_answer_parse(const uint8_t body[static TM_SPHINX_BODY_LEN], struct tm
   int err;
 
   *answer = a;
-  if (version != TM_BOX_VERSION || !op_is_known(op) || status == 0 || status > TM_BOX_FAILED)
+  if (version != TM_BOX_VERSION || !op_is_known(op) || status == 0 || status > TM_BOX_WORK)
     return TM_E_UNKNOWN;
   if (!status_fits((enum tm_box_op)op, status))
     return TM_E_SYNTAX;
   a.op = (enum tm_box_op)op;
   a.status = (enum tm_box_status)status;
-  tm_read_zeros(&r, ANSWER_RESERVED);
+  a.work = tm_read_u8(&r);
+  if (a.status == TM_BOX_WORK ? a.work == 0 || a.work > TM_BOX_WORK_MAX : a.work != 0)
+    return TM_E_SYNTAX;
   a.id = tm_read_view(&r, TM_BOX_ID_LEN);
   if (a.status == TM_BOX_FOUND) {
     a.signature = tm_read_view(&r, TM_BOX_SIGNATURE_LEN);

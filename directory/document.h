@@ -47,6 +47,7 @@ struct tm_params {
   uint32_t decoy_write_permille;/* a decoy writes in a slot with this probability */
   uint32_t request_timeout_ms; /* beyond the drawn delays, until a request is sent again */
   uint32_t box_expiry_s;       /* how long a store keeps a box */
+  uint32_t work_bits;          /* zero bits of the proof of work that every put carries */
 };
 
 struct tm_mix_key {

@@ -61,6 +61,9 @@ static const struct tm_param table[] = {
    "A request without reply is sent again so long after its drawn delays have passed."},
   {AT(box_expiry_s), 5, 7776000, 604800, NULL, "seconds",
    "How long a store keeps a box; a reader that is offline for longer misses messages."},
+  {AT(work_bits), 0, 24, 13, NULL, "bits",
+   "Zero bits of the proof of work that every write to a store carries; each one more doubles the work. A store that "
+   "is over half full asks for up to ten more."},
 };
 
 #define COUNT (sizeof table / sizeof table[0])

@@ -27,7 +27,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     require(a.op == 0 && a.status == 0 && a.id == NULL && a.signature == NULL && a.box == NULL);
   } else {
     require((a.status == TM_BOX_FOUND) == (a.box != NULL) && (a.status == TM_BOX_FOUND) == (a.signature != NULL));
-    tm_box_answer_write(again, a.op, a.status, a.id, a.signature, a.box);
+    require((a.status == TM_BOX_WORK) == (a.work != 0) && a.work <= TM_BOX_WORK_MAX);
+    if (a.status == TM_BOX_WORK)
+      tm_box_answer_work_write(again, a.id, a.work);
+    else
+      tm_box_answer_write(again, a.op, a.status, a.id, a.signature, a.box);
     require(memcmp(again, body, sizeof again) == 0);
   }
   free(body);

@@ -160,8 +160,9 @@ def open_box(place, box, signature):
 # --- 8. Requests and answers ---
 
 PUT, GET = 1, 2
-STORED, FOUND, MISSING, REFUSED, CONFLICT, FULL, FAILED = range(1, 8)
-ALLOWED = {PUT: (STORED, REFUSED, CONFLICT, FULL, FAILED), GET: (FOUND, MISSING, FAILED)}
+STORED, FOUND, MISSING, REFUSED, CONFLICT, FULL, FAILED, WORK = range(1, 9)
+ALLOWED = {PUT: (STORED, REFUSED, CONFLICT, FULL, FAILED, WORK), GET: (FOUND, MISSING, FAILED)}
+WORK_MAX, WORK_STEPS_MAX = 63, 10
 
 
 def request(op, token, surb, own, signature, box):
@@ -177,19 +178,48 @@ def parse_request(body):
             "signature": body[509:573], "box": body[573:2045]}
 
 
-def answer(op, status, own, signature=bytes(SIGNATURE_LEN), box=bytes(BOX_LEN)):
-    out = bytes([VERSION, op, status, 0]) + own + signature + box + bytes(476)
+def answer(op, status, own, signature=bytes(SIGNATURE_LEN), box=bytes(BOX_LEN), work=0):
+    out = bytes([VERSION, op, status, work]) + own + signature + box + bytes(476)
     assert len(out) == BODY_LEN
     return out
 
 
 def parse_answer(body):
     version, op, status = body[:3]
-    require(version == VERSION and op in (PUT, GET) and STORED <= status <= FAILED, "unknown")
-    require(status in ALLOWED[op] and body[3] == 0, "syntax")
+    require(version == VERSION and op in (PUT, GET) and STORED <= status <= WORK, "unknown")
+    require(status in ALLOWED[op] and (1 <= body[3] <= WORK_MAX if status == WORK else body[3] == 0), "syntax")
     require(not any(body[1572:] if status == FOUND else body[36:]), "syntax")
     out = {"op": op, "status": status, "id": body[4:36]}
+    if status == WORK:
+        return {**out, "work": body[3]}
     return {**out, "signature": body[36:100], "box": body[100:1572]} if status == FOUND else out
+
+
+# --- 8.1. Work ---
+
+def work_hash(store, epoch, own, nonce):
+    return hash_(32, b"tidemill.effort1", b"", store + be(epoch, 8) + own + be(nonce, 8))
+
+
+def work_bits(store, epoch, own, nonce):
+    """Zero bits that the hash begins with, of its first 64."""
+    return 64 - int.from_bytes(work_hash(store, epoch, own, nonce)[:8], "big").bit_length()
+
+
+def work_search(store, epoch, own, bits, nonce=0):
+    while work_bits(store, epoch, own, nonce) < bits:
+        nonce += 1
+    return nonce
+
+
+def work_asked(boxes, quota):
+    """Bits over work_bits that a store asks for."""
+    half = quota - quota // 2
+    return 0 if boxes < half else min(WORK_STEPS_MAX, 1 + (boxes - half) // max(1, quota // 20))
+
+
+def work_taken(boxes, quota):
+    return max(0, work_asked(boxes, quota) - 1)
 
 
 # --- 10. Bulk ---

@@ -152,9 +152,13 @@ def answer_cases(good):
     found, missing, stored = of["get: found"], of["get: missing"], of["put: stored"]
     cases = [(f"version {v}", change(missing, 0, bytes([v])), "unknown") for v in (0, 2, 255)]
     cases += [(f"op {op}", change(missing, 1, bytes([op])), "unknown") for op in (0, 3, 255)]
-    cases += [(f"status {s}", change(missing, 2, bytes([s])), "unknown") for s in (0, 8, 255)]
+    cases += [(f"status {s}", change(missing, 2, bytes([s])), "unknown") for s in (0, 9, 255)]
     cases += [(f"a get with status {s}", change(missing, 2, bytes([s])), "syntax")
-              for s in (b.STORED, b.REFUSED, b.CONFLICT, b.FULL)]
+              for s in (b.STORED, b.REFUSED, b.CONFLICT, b.FULL, b.WORK)]
+    work = of["put: work"]
+    cases += [(f"work: {v} bits", change(work, 3, bytes([v])), "syntax") for v in (0, 64, 255)]
+    cases += [(f"work: byte {at} not zero", change(work, at, b"\1"), "syntax") for at in (36, 100, 1571, 2047)]
+    cases += [("a get with work", change(work, 1, bytes([b.GET])), "syntax")]
     cases += [(f"a put with status {s}", change(body, 2, bytes([s])), "syntax")
               for s, body in ((b.FOUND, stored), (b.FOUND, change(found, 1, b"\1")), (b.MISSING, stored))]
     cases += [("byte 3 not zero", change(missing, 3, b"\1"), "syntax"),

@@ -118,7 +118,7 @@ def request_cases(rand):
               "signature": rand("request signature", 64), "box": rand("request box", b.BOX_LEN)}
     out = []
     for name, op, token in (("put", b.PUT, bytes(b.TOKEN_LEN)), ("get", b.GET, bytes(b.TOKEN_LEN)),
-                            ("put with a token: nobody looks at it", b.PUT, rand("token", b.TOKEN_LEN)),
+                            ("put with a token: the parser takes any", b.PUT, rand("token", b.TOKEN_LEN)),
                             ("get with a token", b.GET, b"\xff" * b.TOKEN_LEN)):
         body = b.request(op, token, fields["surb"], fields["id"], fields["signature"], fields["box"])
         assert b.parse_request(body) == {"op": op, "token": token, **fields}
@@ -129,16 +129,63 @@ def request_cases(rand):
 def answer_cases(rand):
     own = b.decoy_id(rand("answer id", 64))
     content = {"signature": rand("answer signature", 64), "box": rand("answer box", b.BOX_LEN)}
-    names = ["", "stored", "found", "missing", "refused", "conflict", "full", "failed"]
+    names = ["", "stored", "found", "missing", "refused", "conflict", "full", "failed", "work"]
     out = []
     for op in (b.PUT, b.GET):
         for status in b.ALLOWED[op]:
-            found = content if status == b.FOUND else {}
+            found = content if status == b.FOUND else {"work": 23} if status == b.WORK else {}
             case = {"op": op, "status": status, "id": own, **found}
-            body = b.answer(op, status, own, *found.values())
+            body = b.answer(op, status, own, **found)
             assert b.parse_answer(body) == case
             out.append({"name": f"{'put' if op == b.PUT else 'get'}: {names[status]}", **case, "body": body})
     return out
+
+
+# --- work ---
+
+def work_case(name, store, epoch, own, nonce):
+    return {"name": name, "store": store, "epoch": epoch, "id": own, "nonce": p.be(nonce, 8),
+            "hash": b.work_hash(store, epoch, own, nonce), "bits": b.work_bits(store, epoch, own, nonce)}
+
+
+def exactly(store, epoch, own, bits):
+    nonce = b.work_search(store, epoch, own, bits)
+    while b.work_bits(store, epoch, own, nonce) != bits:
+        nonce = b.work_search(store, epoch, own, bits, nonce + 1)
+    return nonce
+
+
+def work_cases(rand):
+    store, other = rand("work store", 32), rand("work other store", 32)
+    own, next_id = b.decoy_id(rand("work id", 64)), b.decoy_id(rand("work next id", 64))
+    epoch = 20783
+    out = [work_case(f"exactly {n} bits", store, epoch, own, exactly(store, epoch, own, n))
+           for n in (0, 1, 2, 7, 8, 9, 12, 13, 15, 16)]
+    good = int.from_bytes(out[-1]["nonce"], "big")
+    out += [work_case("nonce 0", store, epoch, own, 0), work_case("the largest nonce", store, epoch, own, 2 ** 64 - 1),
+            work_case("epoch 0", store, 0, own, good),
+            work_case("the proof of 16 bits at another store", other, epoch, own, good),
+            work_case("in the next epoch", store, epoch + 1, own, good),
+            work_case("under another id", store, epoch, next_id, good)]
+    assert all(case["bits"] < 16 for case in out[-5:])
+    return out
+
+
+def work_searches(rand):
+    """The first nonce from a given one on."""
+    out = []
+    for n, start in ((0, 5), (1, 0), (4, 2 ** 32 - 3), (8, 0), (11, 2 ** 63), (13, 77)):
+        store, own = rand(f"search store {n}", 32), b.decoy_id(rand(f"search id {n}", 64))
+        out.append({"store": store, "epoch": n, "id": own, "bits": n, "from": p.be(start, 8),
+                    "nonce": p.be(b.work_search(store, n, own, n, start), 8)})
+    return out
+
+
+def work_steps():
+    pairs = [(boxes, 1000) for boxes in (0, 499, 500, 549, 550, 599, 600, 899, 900, 949, 950, 999, 1000, 2000)]
+    pairs += [(boxes, 3) for boxes in range(4)] + [(boxes, 41) for boxes in (20, 21, 22, 23, 40)] + [(0, 1), (1, 1)]
+    return [{"boxes": boxes, "quota": quota, "asked": b.work_asked(boxes, quota), "taken": b.work_taken(boxes, quota)}
+            for boxes, quota in pairs]
 
 
 def make(rand):
@@ -152,6 +199,9 @@ def make(rand):
         "stores": store_cases(rand),
         "requests": requests,
         "answers": answers,
+        "work": work_cases(rand),
+        "work_searches": work_searches(rand),
+        "work_steps": work_steps(),
         "records": box_records.record_cases(rand),
         "refused": box_refused.make(rand, requests, answers),
     }

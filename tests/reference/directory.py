@@ -142,7 +142,7 @@ PARAMS = [  # 6.
     ("pool_min", 0, 1000000), ("pool_share_permille", 1, 1000), ("pool_floor", 0, 1000000), ("loop_ms", 0, 3600000),
     ("dummy_ms", 0, 3600000), ("slot_ms", 100, 86400000), ("slot_lag_ms", 0, 86400000), ("sequences", 1, 256), ("tick_us", 500, 600000000), ("request_permille", 1, 1000),
     ("downlink_us", 100, 600000000), ("decoy_write_permille", 0, 1000), ("request_timeout_ms", 100, 3600000),
-    ("box_expiry_s", 5, 7776000)]
+    ("box_expiry_s", 5, 7776000), ("work_bits", 0, 24)]
 PARAM_NAMES = [name for name, *_ in PARAMS]
 ROLES = ["entry", "mix", "store"]
 KEYWORDS = {"document": {"network", "valid-from", "valid-until", "epoch", "param"}, "descriptor": {"published"}}

@@ -9,7 +9,8 @@ PARAMS = {"epoch_s": 3600, "key_grace_s": 600, "packet_hops": 5, "packet_body": 
           "mean_delay_ms": 1000, "pool_interval_ms": 1000, "pool_min": 64, "pool_share_permille": 600, "pool_floor": 32,
           "loop_ms": 200, "dummy_ms": 0,
           "slot_ms": 30000, "slot_lag_ms": 60000, "sequences": 8, "tick_us": 500000, "request_permille": 800,
-          "downlink_us": 250000, "decoy_write_permille": 500, "request_timeout_ms": 20000, "box_expiry_s": 604800}
+          "downlink_us": 250000, "decoy_write_permille": 500, "request_timeout_ms": 20000, "box_expiry_s": 604800,
+          "work_bits": 13}
 RELAYS = [("e1", ["entry"], 0, "127.0.0.1:4711"), ("m1", ["mix"], 1, "127.0.0.1:4712"),
           ("m2", ["mix"], 2, "[::1]:4713"),
           ("m3", ["mix"], 3, "192.0.2.255:65535"), ("s1", ["store"], 0, "[2001:db8::1:0:0:1]:1"),
@@ -269,7 +270,8 @@ def changed_values(t, one):
         ("epoch signed", one("epoch ", "epoch +"), "syntax"),
         ("parameter missing", one("param slot_ms 30000\n", ""), "syntax"),
         ("parameter twice", one("param slot_ms 30000\n", "param slot_ms 30000\nparam slot_ms 30000\n"), "syntax"),
-        ("the last parameter twice", one("param box_expiry_s 604800\n", "param box_expiry_s 604800\n" * 2), "syntax"),
+        ("the last parameter twice", one("param work_bits 13\n", "param work_bits 13\n" * 2), "syntax"),
+        ("too much work", one("param work_bits 13", "param work_bits 25"), "syntax"),
         ("the first parameter once more at the end", one("\nrelay e1", "\nparam epoch_s 3600\nrelay e1"), "syntax"),
         ("parameters in another order", swap("param pool_min 64\n", "param pool_share_permille 600\n"), "syntax"),
         ("parameter below its range", one("tick_us 500000", "tick_us 499"), "syntax"),

@@ -479,7 +479,7 @@ static void test_params(void **state)
     assert_int_equal(try_value(i, "18446744073709551617"), TM_E_SYNTAX);
   }
   assert_int_equal(try_replaced("param slot_ms 30000\n", "param slot_ms 30000\nparam speed 1\n"), TM_E_UNKNOWN);
-  assert_int_equal(try_replaced("param box_expiry_s 604800\n", "param box_expiry_s 604800\nparam speed 1\n"),
+  assert_int_equal(try_replaced("param work_bits 13\n", "param work_bits 13\nparam speed 1\n"),
                    TM_E_UNKNOWN);
   assert_int_equal(try_replaced("param strategy poisson\n", "param strategy timed-pool\n"), TM_OK);
   assert_int_equal(try_replaced("param strategy poisson\n", "param strategy stop-and-go\n"), TM_E_SYNTAX);

@@ -129,7 +129,7 @@ static const struct {
 } possible[] = {
     {TM_BOX_PUT, TM_BOX_STORED},  {TM_BOX_PUT, TM_BOX_REFUSED}, {TM_BOX_PUT, TM_BOX_CONFLICT},
     {TM_BOX_PUT, TM_BOX_FULL},    {TM_BOX_PUT, TM_BOX_FAILED},  {TM_BOX_GET, TM_BOX_FOUND},
-    {TM_BOX_GET, TM_BOX_MISSING}, {TM_BOX_GET, TM_BOX_FAILED},
+    {TM_BOX_GET, TM_BOX_MISSING}, {TM_BOX_GET, TM_BOX_FAILED},  {TM_BOX_PUT, TM_BOX_WORK},
 };
 #define POSSIBLE (sizeof possible / sizeof possible[0])
 
@@ -144,7 +144,9 @@ static bool is_possible(int op, int status)
 static void write_answer(uint8_t body[TM_SPHINX_BODY_LEN], enum tm_box_op op, enum tm_box_status status)
 {
   memset(body, 0x55, TM_SPHINX_BODY_LEN);
-  if (status == TM_BOX_FOUND)
+  if (status == TM_BOX_WORK)
+    tm_box_answer_work_write(body, id, 23);
+  else if (status == TM_BOX_FOUND)
     tm_box_answer_write(body, op, status, id, random_part, random_part + TM_BOX_SIGNATURE_LEN);
   else
     tm_box_answer_write(body, op, status, id, NULL, NULL);
@@ -161,12 +163,13 @@ static void test_answers(void **state)
     assert_int_equal(body[0], 1);
     assert_int_equal(body[1], possible[i].op);
     assert_int_equal(body[2], possible[i].status);
-    assert_int_equal(body[3], 0);
+    assert_int_equal(body[3], possible[i].status == TM_BOX_WORK ? 23 : 0);
     assert_memory_equal(body + ANSWER_ID, id, sizeof id);
     assert_true(sodium_is_zero(body + ANSWER_FILL, TM_SPHINX_BODY_LEN - ANSWER_FILL));
     assert_int_equal(tm_box_answer_parse(body, &a), TM_OK);
     assert_int_equal(a.op, possible[i].op);
     assert_int_equal(a.status, possible[i].status);
+    assert_int_equal(a.work, body[3]);
     assert_ptr_equal(a.id, body + ANSWER_ID);
     if (a.status == TM_BOX_FOUND) {
       assert_ptr_equal(a.signature, body + ANSWER_SIGNATURE);
@@ -192,7 +195,8 @@ static void test_answer_status(void **state)
     for (int status = 0; status < 256; status++) {
       int want = is_possible(op, status) ? TM_OK : TM_E_SYNTAX;
 
-      if (op < 1 || op > 2 || status < 1 || status > 7)
+      body[3] = status == TM_BOX_WORK ? 1 : 0;
+      if (op < 1 || op > 2 || status < 1 || status > 8)
         want = TM_E_UNKNOWN;
       body[1] = (uint8_t)op;
       body[2] = (uint8_t)status;
@@ -219,7 +223,7 @@ static void test_answer_zeros(void **state)
     bool found = possible[i].status == TM_BOX_FOUND;
 
     write_answer(body, possible[i].op, possible[i].status);
-    for (size_t at = 3; at < sizeof body; at++) {
+    for (size_t at = possible[i].status == TM_BOX_WORK ? 4 : 3; at < sizeof body; at++) {
       bool open = (at >= ANSWER_ID && at < ANSWER_SIGNATURE) || (found && at >= ANSWER_ID && at < ANSWER_FILL);
 
       body[at] ^= (uint8_t)(1 << at % 8);
@@ -229,11 +233,26 @@ static void test_answer_zeros(void **state)
   }
 }
 
+static void test_answer_work(void **state)
+{
+  uint8_t body[TM_SPHINX_BODY_LEN];
+  struct tm_box_answer a;
+
+  (void)state;
+  write_answer(body, TM_BOX_PUT, TM_BOX_WORK);
+  for (unsigned bits = 0; bits < 256; bits++) {
+    body[3] = (uint8_t)bits;
+    assert_int_equal(tm_box_answer_parse(body, &a), bits >= 1 && bits <= 63 ? TM_OK : TM_E_SYNTAX);
+    assert_int_equal(a.work, bits >= 1 && bits <= 63 ? bits : 0);
+  }
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_put),     cmocka_unit_test(test_get),           cmocka_unit_test(test_request_malformed),
       cmocka_unit_test(test_answers), cmocka_unit_test(test_answer_status), cmocka_unit_test(test_answer_zeros),
+      cmocka_unit_test(test_answer_work),
   };
 
   return cmocka_run_group_tests_name("request", tests, set_up, NULL);

@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "box/record.h"
-#include "box/request.h"
+#include "box/work.h"
 #include "tests/unit/vectors.h"
 
 static json_t *root;
@@ -94,11 +94,16 @@ static void test_answers(void **state)
       assert_null(a.signature);
       assert_null(a.box);
     }
-    tm_box_answer_write(made, a.op, a.status, a.id, a.signature, a.box);
+    if (a.status == TM_BOX_WORK) {
+      assert_int_equal(a.work, vec_number(c, "work"));
+      tm_box_answer_work_write(made, a.id, a.work);
+    } else {
+      tm_box_answer_write(made, a.op, a.status, a.id, a.signature, a.box);
+    }
     assert_memory_equal(made, body, sizeof body);
     seen |= 1u << a.status;
   }
-  assert_int_equal(seen, 0xfe); /* every status */
+  assert_int_equal(seen, 0x1fe); /* every status */
 }
 
 static void test_refused_requests(void **state)
@@ -124,6 +129,67 @@ static void test_refused_answers(void **state)
     vec_exactly(c, "body", body, sizeof body);
     vec_assert_refused(c, tm_box_answer_parse(body, &a));
     assert_null(a.id);
+  }
+}
+
+/* ---- work ---- */
+
+static uint64_t nonce_of(const json_t *c, const char *name)
+{
+  uint8_t token[TM_BOX_TOKEN_LEN] = {0}, again[TM_BOX_TOKEN_LEN];
+  uint64_t nonce;
+
+  vec_exactly(c, name, token, TM_BOX_WORK_NONCE_LEN);
+  nonce = tm_box_work_nonce(token);
+  tm_box_work_token(nonce, again);
+  assert_memory_equal(again, token, sizeof token);
+  return nonce;
+}
+
+static void test_work(void **state)
+{
+  (void)state;
+  EACH_CASE(vec_member(root, "work"), c) {
+    uint8_t store[32], id[TM_BOX_ID_LEN];
+
+    vec_exactly(c, "store", store, sizeof store);
+    vec_exactly(c, "id", id, sizeof id);
+    assert_int_equal(tm_box_work_bits(store, vec_number(c, "epoch"), id, nonce_of(c, "nonce")), vec_number(c, "bits"));
+  }
+}
+
+/* The first nonce from the given one on, in one go and in small steps. */
+static void test_work_searches(void **state)
+{
+  (void)state;
+  EACH_CASE(vec_member(root, "work_searches"), c) {
+    struct tm_box_work w = {.epoch = vec_number(c, "epoch"), .nonce = nonce_of(c, "from"), .bits = (unsigned)vec_number(c, "bits")};
+    struct tm_box_work slow;
+
+    vec_exactly(c, "store", w.store, sizeof w.store);
+    vec_exactly(c, "id", w.id, sizeof w.id);
+    slow = w;
+    assert_true(tm_box_work_search(&w, 10000000));
+    assert_true(w.nonce == nonce_of(c, "nonce"));
+    while (!tm_box_work_search(&slow, 3))
+      ;
+    assert_true(slow.nonce == w.nonce);
+    if (w.bits == 0)
+      continue;
+    slow.nonce = nonce_of(c, "from");
+    assert_false(tm_box_work_search(&slow, (uint32_t)(w.nonce - slow.nonce))); /* one try too few */
+    assert_true(slow.nonce == w.nonce);
+  }
+}
+
+static void test_work_steps(void **state)
+{
+  (void)state;
+  EACH_CASE(vec_member(root, "work_steps"), c) {
+    uint64_t boxes = vec_number(c, "boxes"), quota = vec_number(c, "quota");
+
+    assert_int_equal(tm_box_work_asked(boxes, quota), vec_number(c, "asked"));
+    assert_int_equal(tm_box_work_taken(boxes, quota), vec_number(c, "taken"));
   }
 }
 
@@ -203,6 +269,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_requests),        cmocka_unit_test(test_answers), cmocka_unit_test(test_refused_requests),
     cmocka_unit_test(test_refused_answers), cmocka_unit_test(test_records), cmocka_unit_test(test_refused_records),
+    cmocka_unit_test(test_work),            cmocka_unit_test(test_work_searches), cmocka_unit_test(test_work_steps),
   };
   int failed;
 
