@@ -201,6 +201,8 @@ static struct tm_request *ask(struct tm_client *c, struct transfer *t)
   unsigned store;
   int err;
 
+  if (out && tm_effort_pieces(c) >= TM_EFFORT_AHEAD)
+    return NULL;
   if (t->out >= TM_TRANSFER_WINDOW || tm_pool_real(c->pool) >= TM_POOL_BULK_MAX || !advance(t, &n, &store))
     return NULL;
   r = tm_pool_take(c->pool, out ? TM_REQUEST_BULK_WRITE : TM_REQUEST_BULK_READ);
@@ -233,6 +235,10 @@ static struct tm_request *ask(struct tm_client *c, struct transfer *t)
 
 struct tm_request *tm_bulk_next(struct tm_client *c)
 {
+  struct tm_request *worked = tm_effort_take(c, TM_REQUEST_BULK_WRITE);
+
+  if (worked != NULL)
+    return worked;
   take_up(c, TM_WAY_OUT);
   take_up(c, TM_WAY_IN);
   for (size_t i = 0; i < TM_TRANSFERS_MAX; i++) {
@@ -277,6 +283,8 @@ static int seal_piece(struct tm_client *c, struct transfer *t, uint32_t n, struc
   sodium_memzero(data, sizeof data);
   return err;
 }
+
+bool tm_bulk_is_wanted(struct tm_client *c, const struct tm_request *r) { return owner(c, r) != NULL; }
 
 int tm_bulk_packet(struct tm_client *c, struct tm_request *r)
 {
@@ -332,9 +340,14 @@ static void answer_out(struct tm_client *c, struct transfer *t, struct tm_reques
 {
   uint32_t n = (uint32_t)r->index;
   unsigned k = r->store;
-  bool again = answer == NULL || answer->status == TM_BOX_FULL || answer->status == TM_BOX_FAILED;
+  bool again = answer == NULL || answer->status == TM_BOX_FULL || answer->status == TM_BOX_FAILED ||
+               answer->status == TM_BOX_WORK;
   unsigned mark = STORED(k);
 
+  if (answer != NULL)
+    r->full = answer->status == TM_BOX_FULL;
+  if (answer != NULL && answer->status == TM_BOX_WORK && tm_effort_raise(c, r, answer))
+    return;
   if (again) {
     r->unanswered++;
     if (r->unanswered < TM_GIVE_UP || (t->marks[n] & STORED(k ^ 1)) == 0) {

@@ -4,6 +4,7 @@ libcommand_la_SOURCES = \
 	client/protocol.h client/protocol.c \
 	client/docpieces.h client/docpieces.c \
 	client/uplink.h client/uplink.c \
+	client/labour.h client/labour.c \
 	client/control.h client/control.c \
 	client/operations.h client/operations.c \
 	client/failure.h client/failure.c \
@@ -18,7 +19,7 @@ libcommand_la_SOURCES = \
 	client/command.h client/command.c client/command_life.c client/command_pair.c client/command_send.c \
 	client/command_read.c client/command_status.c
 libcommand_la_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS) $(JANSSON_CFLAGS) $(QRENCODE_CFLAGS)
-libcommand_la_LIBADD = liblink.la libdirectory.la libconfig.la libbase.la $(EVENT_LIBS) $(JANSSON_LIBS) $(QRENCODE_LIBS) $(SODIUM_LIBS)
+libcommand_la_LIBADD = libbox.la liblink.la libdirectory.la libconfig.la libbase.la $(EVENT_LIBS) $(JANSSON_LIBS) $(QRENCODE_LIBS) $(SODIUM_LIBS)
 
 bin_PROGRAMS += tidemill
 tidemill_SOURCES = client/main.c

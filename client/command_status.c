@@ -63,6 +63,21 @@ static void say_incoming(const json_t *s)
            (unsigned)tm_member_number(item, "pieces", 0));
 }
 
+/* Only when something holds writes up. */
+static void say_writes(const json_t *s)
+{
+  const json_t *writes = json_object_get(s, "writes");
+  uint64_t working = tm_member_number(writes, "working", 0);
+  uint64_t refused = tm_member_number(writes, "refused", 0);
+
+  if (tm_member_bool(writes, "stores_full"))
+    puts("Writing    waiting: stores are full; nothing is lost, it goes when there is room");
+  else if (refused > 0)
+    printf("Writing    %" PRIu64 " box%s for a store that is full; each goes to two\n", refused, refused == 1 ? " waits" : "es wait");
+  if (working > 0)
+    printf("Work       %" PRIu64 " box%s for the proof of work that stores ask for\n", working, working == 1 ? " waits" : "es wait");
+}
+
 static void say_status(const json_t *s)
 {
   uint64_t pending = tm_member_number(s, "pending", 0);
@@ -76,6 +91,7 @@ static void say_status(const json_t *s)
   putchar('\n');
   say_reading(s);
   say_incoming(s);
+  say_writes(s);
   printf("Requests   %" PRIu64 " waiting; %" PRIu64 " sent, %" PRIu64 " answered, %" PRIu64 " sent again\n",
          tm_member_number(s, "waiting", 0), tm_member_number(counters, "requests", 0), tm_member_number(counters, "replies", 0),
          tm_member_number(counters, "retries", 0));

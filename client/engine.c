@@ -185,6 +185,7 @@ static void emit(struct tm_client *c, uint8_t packet[static TM_SPHINX_PACKET_LEN
   sodium_memzero(c->packet, sizeof c->packet);
   if (r != NULL) {
     r->state = TM_REQUEST_OUT;
+    r->sent = true;
     r->deadline_ms = tm_clock_mono_ms(&c->clock) + r->trip_ms + c->params->request_timeout_ms;
   }
   c->upcoming = NULL;

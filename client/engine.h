@@ -20,6 +20,7 @@
 #include "base/rng.h"
 #include "box/invite.h"
 #include "box/pairing.h"
+#include "box/work.h"
 #include "directory/document.h"
 #include "sphinx/sphinx.h"
 
@@ -71,6 +72,13 @@ int tm_client_tick(struct tm_client *c, uint8_t packet[static TM_SPHINX_PACKET_L
 /* Makes the packet of the next tick, and writes to disk what it depends on; to be called when the last one has left.
  * What it takes must not show in when a packet leaves. Without it the next tick does it. Errors: TM_E_IO, TM_E_NOMEM. */
 int tm_client_prepare(struct tm_client *c) TM_MUST_CHECK;
+/*
+ * A proof of work that the engine wants, for a put. It is searched for somewhere else, with tm_box_work_search and in as
+ * many calls as that takes, and given back with tm_client_work_done; until then the engine wants no other. To be asked
+ * after tm_client_prepare and tm_client_work_done. false: none. The caller wipes it.
+ */
+bool tm_client_work_next(struct tm_client *c, struct tm_box_work *work);
+void tm_client_work_done(struct tm_client *c, const struct tm_box_work *work);
 /* What the entry handed on. An unknown identifier or a broken payload is counted and forgotten. payload is used as
  * scratch. */
 void tm_client_reply(struct tm_client *c, const uint8_t surb_id[static TM_SPHINX_SURB_ID_LEN],
@@ -169,6 +177,9 @@ struct tm_client_status {
   uint64_t catch_up_s;                   /* estimate at the clock's ordinary rate */
   double catch_up_per_hour_s;            /* how long one hour offline takes to read */
   uint32_t waiting;                      /* requests that wait to be sent or answered */
+  uint32_t working;                      /* of these, puts that wait for their proof of work */
+  uint32_t refused;                      /* of these, puts whose store has said that it is full */
+  bool stores_full;                      /* both stores of a box have said so, and no box was stored since */
   uint64_t ticks, requests, loops, loops_back, replies, retries, bad_replies; /* since open */
 };
 void tm_client_status(struct tm_client *c, struct tm_client_status *status);

@@ -4,7 +4,7 @@ libtidemill_la_SOURCES = \
 	client/engine.h client/internal.h client/engine.c client/life.c client/status.c \
 	client/contacts.c client/mailbox.c client/places.c \
 	client/conversation.c client/meeting.c client/reading.c client/writing.c client/bulk.c \
-	client/work.c client/packet.c \
+	client/work.c client/effort.c client/packet.c \
 	client/conv.h client/conv.c \
 	client/message.h client/message.c \
 	client/pending.h client/pending.c \

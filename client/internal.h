@@ -10,6 +10,7 @@
 #define TM_CLIENT_INTERNAL_H
 
 #include "box/request.h"
+#include "box/work.h"
 #include "client/conv.h"
 #include "client/engine.h"
 #include "client/guard.h"
@@ -31,6 +32,7 @@
 #define TM_RESEND_S 20u         /* at least; and at least TM_RESEND_SLOTS slots */
 #define TM_RESEND_SLOTS 20u
 #define TM_SILENT_ROUNDS 8u /* of two requests, until a piece whose stores are silent is given up */
+#define TM_EFFORT_AHEAD 8u  /* pieces that are worked for before their turn */
 #define TM_GIVE_UP 4u /* a piece that is in one store is put to the other so often */
 
 struct tm_transfers;
@@ -57,6 +59,9 @@ struct tm_client {
   uint64_t settled_ms; /* when boxes were last looked over */
   bool rolled;         /* since the last checkpoint */
   unsigned turn;       /* of choosing among kinds of work */
+  uint64_t work_order; /* the last that was given out */
+  uint64_t working;    /* the one that a proof is searched for; 0: none */
+  bool stores_full;    /* a box was refused by both its stores, and none has been stored since */
 
   struct tm_guard *guard;
   bool link_up;
@@ -112,6 +117,15 @@ enum tm_next { TM_NEXT_AGAIN, TM_NEXT_MISSING };
 enum tm_next tm_work_next_store(struct tm_request *r, bool answered, bool hurry); /* hurry: two silent stores end it */
 void tm_work_later(struct tm_client *c, struct tm_request *r); /* again after a request's time-out */
 
+/* effort.c: proofs of work for puts. */
+/* May its packet be made? false: it is a put without a good proof, and WORKING now. */
+bool tm_effort_ready(struct tm_client *c, struct tm_request *r);
+struct tm_request *tm_effort_take(struct tm_client *c, enum tm_request_kind kind); /* proved, and never sent; NULL: none */
+void tm_effort_settle(struct tm_client *c); /* those that were sent before and are proved now: READY */
+size_t tm_effort_pieces(struct tm_client *c); /* that are WORKING before they were ever sent */
+/* The store wants more work. false: not more than it got, or more than it may ask for. */
+bool tm_effort_raise(struct tm_client *c, struct tm_request *r, const struct tm_box_answer *answer);
+
 /* reading.c: slots of sequences. */
 struct tm_request *tm_reading_next(struct tm_client *c); /* the oldest unread closed slot; NULL: none. PREPARED */
 int tm_reading_packet(struct tm_client *c, struct tm_request *r) TM_MUST_CHECK; /* TM_E_STATE: no longer wanted */
@@ -125,6 +139,7 @@ struct tm_request *tm_writing_next(struct tm_client *c);
 int tm_writing_packet(struct tm_client *c, struct tm_request *r) TM_MUST_CHECK;
 void tm_writing_answer(struct tm_client *c, struct tm_request *r, const struct tm_box_answer *answer);
 void tm_writing_settle(struct tm_client *c); /* boxes whose time is over */
+bool tm_writing_is_wanted(struct tm_client *c, const struct tm_request *r); /* its put may still come in time */
 /* Draws the moment in the present slot at which it is decided whether that place writes. */
 void tm_writing_draw(struct tm_client *c, struct tm_conv *conv);
 void tm_writing_decide(struct tm_client *c); /* those whose moment has come */
@@ -137,6 +152,7 @@ void tm_bulk_free(struct tm_transfers *t);
 struct tm_request *tm_bulk_next(struct tm_client *c);
 int tm_bulk_packet(struct tm_client *c, struct tm_request *r) TM_MUST_CHECK;
 void tm_bulk_answer(struct tm_client *c, struct tm_request *r, const struct tm_box_answer *answer);
+bool tm_bulk_is_wanted(struct tm_client *c, const struct tm_request *r);
 void tm_bulk_drop(struct tm_client *c, uint64_t message);                           /* stops moving it */
 bool tm_bulk_progress(const struct tm_client *c, uint64_t message, uint32_t *done); /* false: it is not being moved */
 /* A fresh one-time sequence for a message of ours: seed, capability, piece key; nothing is stored yet. */

@@ -531,12 +531,14 @@ static void op_status(struct call *c)
   counters = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "ticks", (json_int_t)s.ticks, "requests", (json_int_t)s.requests, "loops",
                        (json_int_t)s.loops, "loops_back", (json_int_t)s.loops_back, "replies", (json_int_t)s.replies, "retries",
                        (json_int_t)s.retries, "bad_replies", (json_int_t)s.bad_replies);
-  succeed(c, json_pack("{s:s, s:I, s:s, s:b, s:I, s:s, s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:o, s:o}", "version", PACKAGE_VERSION,
+  succeed(c, json_pack("{s:s, s:I, s:s, s:b, s:I, s:s, s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:o, s:o, s:o}", "version", PACKAGE_VERSION,
                        "pid", (json_int_t)getpid(), "network", s.network, "document_valid", (int)s.document_valid, "document_until",
                        (json_int_t)s.document_until_s, "entry", s.entry, "link_up", (int)s.link_up, "link", link_json(c->ops->uplink),
                        "places", (json_int_t)s.sequences, "contacts", (json_int_t)s.contacts, "pending", (json_int_t)s.pending,
                        "slots_behind", (json_int_t)s.slots_behind, "catch_up_s", (json_int_t)s.catch_up_s, "catch_up_per_hour_s",
-                       s.catch_up_per_hour_s, "waiting", (json_int_t)s.waiting, "incoming", incoming, "counters", counters));
+                       s.catch_up_per_hour_s, "waiting", (json_int_t)s.waiting, "incoming", incoming, "counters", counters, "writes",
+                       json_pack("{s:I, s:I, s:b}", "working", (json_int_t)s.working, "refused", (json_int_t)s.refused, "stores_full",
+                                 (int)s.stores_full)));
 }
 
 static void op_document(struct call *c)

@@ -27,25 +27,27 @@ static int make_surb(struct tm_client *c, const tm_sphinx_node *path, size_t hop
   return from_sphinx(err);
 }
 
-/* The body of a request to a store: a put with that box, or a get. */
+/* The body of a request to a store: a put with that box and proof of work, or a get. */
 static void write_body(struct tm_client *c, uint8_t body[static TM_SPHINX_BODY_LEN], const uint8_t *surb,
-                       const uint8_t *id, const uint8_t *signature, const uint8_t *box)
+                       const struct tm_request *r, const uint8_t *signature, const uint8_t *box)
 {
   uint8_t random[TM_BOX_GET_RANDOM_LEN];
+  uint8_t token[TM_BOX_TOKEN_LEN] = {0};
 
   if (box != NULL) {
-    tm_box_put_write(body, NULL, surb, id, signature, box);
+    tm_box_work_token(r->work_nonce, token);
+    tm_box_put_write(body, token, surb, r->id, signature, box);
     return;
   }
+  tm_rng_fill(&c->rng, token, TM_BOX_WORK_NONCE_LEN);
   tm_rng_fill(&c->rng, random, sizeof random);
-  tm_box_get_write(body, NULL, surb, id, random);
+  tm_box_get_write(body, token, surb, r->id, random);
   sodium_memzero(random, sizeof random);
 }
 
-/* keys and surb_id are written; the packet too. */
-static int make_request(struct tm_client *c, const struct tm_relay_info *store, const uint8_t *id,
-                        const uint8_t *signature, const uint8_t *box, uint8_t surb_id[static TM_SPHINX_SURB_ID_LEN],
-                        tm_sphinx_surb_keys *keys, uint32_t *trip_ms)
+/* keys, surb_id and trip_ms of the request are written; the packet too. */
+static int make_request(struct tm_client *c, const struct tm_relay_info *store, struct tm_request *r,
+                        const uint8_t *signature, const uint8_t *box)
 {
   const struct tm_relay_info *entry = tm_engine_entry(c);
   tm_sphinx_node out[TM_PATH_OUT], back[TM_PATH_BACK];
@@ -59,13 +61,13 @@ static int make_request(struct tm_client *c, const struct tm_relay_info *store, 
   if (err == TM_OK)
     err = tm_network_path_back(c->net, &c->rng, epoch, entry, back, &back_ms);
   if (err == TM_OK)
-    err = make_surb(c, back, TM_PATH_BACK, surb_id, surb, keys);
+    err = make_surb(c, back, TM_PATH_BACK, r->surb_id, surb, &r->keys);
   if (err == TM_OK) {
-    write_body(c, body, surb, id, signature, box);
+    write_body(c, body, surb, r, signature, box);
     tm_rng_fill(&c->rng, random, sizeof random);
     err = from_sphinx(tm_sphinx_create(c->sphinx, out, TM_PATH_OUT, body, random, c->packet));
   }
-  *trip_ms = out_ms + back_ms;
+  r->trip_ms = out_ms + back_ms;
   sodium_memzero(out, sizeof out);
   sodium_memzero(back, sizeof back);
   sodium_memzero(surb, sizeof surb);
@@ -76,8 +78,7 @@ static int make_request(struct tm_client *c, const struct tm_relay_info *store, 
 
 int tm_packet_store(struct tm_client *c, struct tm_request *r, const uint8_t *signature, const uint8_t *box)
 {
-  return make_request(c, tm_network_store_of(c->net, r->id, r->store), r->id, signature, box, r->surb_id, &r->keys,
-                      &r->trip_ms);
+  return make_request(c, tm_network_store_of(c->net, r->id, r->store), r, signature, box);
 }
 
 /* An id that nobody waits for, whose first store has a key now: real reads go there first as well. */
@@ -105,7 +106,7 @@ int tm_packet_decoy(struct tm_client *c, struct tm_request *r)
   int err = TM_E_NOT_FOUND;
 
   if (store != NULL)
-    err = make_request(c, store, to->id, NULL, NULL, to->surb_id, &to->keys, &to->trip_ms);
+    err = make_request(c, store, to, NULL, NULL);
   sodium_memzero(&nobody, sizeof nobody);
   return err;
 }

@@ -21,6 +21,7 @@ struct tm_pending {
   bool used;
   uint64_t conv;
   uint64_t slot;
+  unsigned full; /* bit k: store k has said that it is full; not kept on disk */
   unsigned done; /* bit k: store k has answered for good; and the marks above */
   bool accepted; /* one has stored it in time */
   bool has_ack;  /* carries an acknowledgement */

@@ -26,12 +26,15 @@ enum tm_request_kind {
   TM_REQUEST_BULK_WRITE
 };
 
-/* FREE -> PREPARED -> OUT -> READY -> PREPARED ...; each may become FREE. PREPARED -> READY when the link goes down. */
+/* FREE -> PREPARED -> OUT -> READY -> PREPARED ...; each may become FREE. PREPARED -> READY when the link goes down. A put
+ * without a proof of work, or whose store wants more of it, is WORKING until it has one: then READY, or PREPARED if it
+ * never left. */
 enum tm_request_state {
   TM_REQUEST_FREE = 0,
   TM_REQUEST_READY,    /* in the queue of those to be sent again, or for the first time to their second store */
   TM_REQUEST_PREPARED, /* its packet is made and leaves at the next tick */
-  TM_REQUEST_OUT       /* until deadline_ms */
+  TM_REQUEST_OUT,      /* until deadline_ms */
+  TM_REQUEST_WORKING   /* until there is a proof, and until deadline_ms */
 };
 
 struct tm_request {
@@ -47,9 +50,16 @@ struct tm_request {
   unsigned silent;      /* reads: bit k: store k has left two in a row unanswered */
   unsigned rounds;      /* reads: how often a store has done so */
   unsigned unanswered;  /* how often in a row the present store has not answered */
-  uint64_t deadline_ms; /* OUT: monotonic */
+  uint64_t deadline_ms; /* OUT, WORKING: monotonic */
   uint32_t trip_ms;     /* PREPARED: drawn delays, out and back */
   uint8_t surb_id[TM_SPHINX_SURB_ID_LEN];
+  bool sent;            /* its packet has left once */
+  bool full;            /* puts: the last answer was that the store is full */
+  bool proved;          /* puts: work_nonce proves work_bits in work_epoch */
+  unsigned work_bits;
+  unsigned work_asked;  /* puts: what the store has asked for; 0: nothing */
+  uint64_t work_epoch, work_nonce;
+  uint64_t work_order;  /* WORKING: since when, in the order of all that were */
   uint8_t id[TM_BOX_ID_LEN];
   struct tm_box_reader reader; /* reads: at index */
   tm_sphinx_surb_keys keys;

@@ -81,6 +81,18 @@ static void fill_catch_up(const struct tm_client *c, struct tm_client_status *st
   status->catch_up_per_hour_s = 3600000.0 / c->params->slot_ms * places * 2.0 / spare;
 }
 
+static void fill_writes(struct tm_client *c, struct tm_client_status *status)
+{
+  struct tm_request *r;
+  size_t at = 0;
+
+  while ((r = tm_pool_each(c->pool, &at)) != NULL) {
+    status->working += r->state == TM_REQUEST_WORKING;
+    status->refused += r->full;
+  }
+  status->stores_full = c->stores_full;
+}
+
 void tm_client_status(struct tm_client *c, struct tm_client_status *status)
 {
   const struct tm_relay_info *entry = tm_engine_entry(c);
@@ -95,6 +107,7 @@ void tm_client_status(struct tm_client *c, struct tm_client_status *status)
   fill_places(c, status);
   fill_catch_up(c, status);
   status->waiting = (uint32_t)tm_pool_real(c->pool);
+  fill_writes(c, status);
   status->ticks = c->ticks;
   status->requests = c->requests;
   status->loops = c->loops;

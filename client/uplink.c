@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "client/docpieces.h"
+#include "client/labour.h"
 #include "link/link.h"
 
 #include "client/uplink.h"
@@ -34,6 +35,7 @@ struct tm_uplink {
   uint32_t backoff_ms;
   uint64_t up_since_ms;
   struct tm_docpieces *pieces;
+  struct tm_labour *labour;
   uint64_t asked_ms; /* when the document was asked for; 0: not */
   bool ending;
 };
@@ -107,6 +109,7 @@ static void on_prepare(evutil_socket_t fd, short what, void *arg)
   (void)what;
   if (err != TM_OK)
     tm_log(TM_LOG_WARN, "client", "no packet for the next tick", TM_KV_NAME("reason", tm_strerror(err)), TM_KV_END);
+  tm_labour_look(u->labour);
 }
 
 /* ---- the document ---- */
@@ -375,6 +378,8 @@ int tm_uplink_new(struct tm_uplink **out, struct event_base *base, struct tm_cli
   u->housekeeping = event_new(base, -1, EV_PERSIST, on_housekeeping, u);
   if (u->pieces != NULL && u->tick != NULL && u->prepare != NULL && u->retry != NULL && u->housekeeping != NULL)
     err = make_context(u);
+  if (err == TM_OK)
+    err = tm_labour_new(&u->labour, base, engine);
   if (err != TM_OK) {
     tm_uplink_free(u);
     return err;
@@ -396,6 +401,7 @@ void tm_uplink_free(struct tm_uplink *u)
   if (u == NULL)
     return;
   u->ending = true;
+  tm_labour_free(u->labour);
   if (u->ctx != NULL)
     tm_link_context_free(u->ctx); /* calls on_down */
   free_event(u->tick);

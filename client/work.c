@@ -55,6 +55,8 @@ static struct tm_request *choose(struct tm_client *c)
       i++;
       continue;
     }
+    if (!tm_effort_ready(c, r))
+      continue;
     r->state = TM_REQUEST_PREPARED;
     err = make_packet(c, r);
     if (err == TM_OK) {
@@ -95,6 +97,7 @@ void tm_work_prepare(struct tm_client *c)
   bool request = tm_schedule_draw_request(c->schedule, c->params->request_permille);
 
   tm_writing_decide(c);
+  tm_effort_settle(c);
   c->upcoming_loop = false;
   if (!request) {
     prepare_cover(c, TM_REQUEST_LOOP);

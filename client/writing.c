@@ -179,8 +179,11 @@ static struct tm_pending *write_box(struct tm_client *c, struct tm_conv *conv, u
 struct tm_request *tm_writing_next(struct tm_client *c)
 {
   uint64_t slot = c->slot;
+  struct tm_request *worked = tm_effort_take(c, TM_REQUEST_SLOT_WRITE);
   struct tm_conv *conv;
 
+  if (worked != NULL)
+    return worked;
   if (slot != tm_engine_slot(c) || tm_engine_wall_ms(c) > slot * c->params->slot_ms + begin_ms(c) ||
       tm_pool_real(c->pool) + 2 > TM_POOL_REAL_MAX)
     return NULL;
@@ -207,6 +210,13 @@ static struct tm_pending *wanted(struct tm_client *c, const struct tm_request *r
   if (p == NULL || (p->done >> r->store & 1) != 0)
     return NULL;
   return p;
+}
+
+bool tm_writing_is_wanted(struct tm_client *c, const struct tm_request *r)
+{
+  const struct tm_pending *p = wanted(c, r);
+
+  return p != NULL && (p->accepted || is_in_time(c, p->slot));
 }
 
 int tm_writing_packet(struct tm_client *c, struct tm_request *r)
@@ -260,6 +270,23 @@ static void finish_box(struct tm_client *c, struct tm_pending *p)
   tm_pending_remove(p, c->state);
 }
 
+/* For the user to see why nothing goes out. */
+static void note_full(struct tm_client *c, struct tm_pending *p, struct tm_request *r, enum tm_box_status status)
+{
+  bool was = c->stores_full;
+
+  r->full = status == TM_BOX_FULL;
+  if (r->full)
+    p->full |= 1u << r->store;
+  else
+    p->full &= ~(1u << r->store);
+  if (status == TM_BOX_STORED)
+    c->stores_full = false;
+  else if (p->full == 3)
+    c->stores_full = true;
+  c->changed |= was != c->stores_full;
+}
+
 void tm_writing_answer(struct tm_client *c, struct tm_request *r, const struct tm_box_answer *answer)
 {
   struct tm_pending *p = wanted(c, r);
@@ -273,7 +300,10 @@ void tm_writing_answer(struct tm_client *c, struct tm_request *r, const struct t
     tm_pool_ready(c->pool, r);
     return;
   }
-  if (answer->status == TM_BOX_FULL || answer->status == TM_BOX_FAILED) {
+  note_full(c, p, r, answer->status);
+  if (answer->status == TM_BOX_WORK && tm_effort_raise(c, r, answer))
+    return;
+  if (answer->status == TM_BOX_FULL || answer->status == TM_BOX_FAILED || answer->status == TM_BOX_WORK) {
     tm_work_later(c, r);
     return;
   }

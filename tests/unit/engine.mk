@@ -1,7 +1,7 @@
 # The client's engine over a simulated network.
 if HAVE_CMOCKA
 engine_unit_tests = test_engine test_engine_pairing test_engine_bulk test_engine_trouble test_engine_privacy \
-	test_engine_crash
+	test_engine_crash test_engine_work
 check_PROGRAMS += $(engine_unit_tests)
 TESTS += $(engine_unit_tests)
 check_LTLIBRARIES += libtestengine.la
@@ -28,4 +28,7 @@ test_engine_privacy_LDADD = $(ENGINE_TEST_LIBS)
 test_engine_crash_SOURCES = tests/unit/test_engine_crash.c
 test_engine_crash_CFLAGS = $(UNIT_CFLAGS)
 test_engine_crash_LDADD = $(ENGINE_TEST_LIBS)
+test_engine_work_SOURCES = tests/unit/test_engine_work.c
+test_engine_work_CFLAGS = $(UNIT_CFLAGS)
+test_engine_work_LDADD = $(ENGINE_TEST_LIBS)
 endif

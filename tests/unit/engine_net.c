@@ -14,7 +14,7 @@
 #include <cmocka.h>
 #include <sodium.h>
 
-#include "box/request.h"
+#include "box/work.h"
 #include "directory/assemble.h"
 #include "directory/note.h"
 
@@ -48,6 +48,7 @@ struct relay {
   struct tm_mix_key mix_key[EPOCHS];
   bool up;
   enum net_lie lie;
+  unsigned ask; /* bits of work */
   struct stored *boxes;
   size_t n_boxes, cap_boxes;
 };
@@ -82,6 +83,7 @@ struct net {
   uint64_t order;
   unsigned lose;
   bool twice;
+  bool idle; /* no proofs of work are found */
   struct net_asked *asked;
   size_t n_asked, cap_asked;
   uint64_t seed;
@@ -166,7 +168,8 @@ void net_params(struct tm_params *p)
                           .downlink_us = 20000,
                           .decoy_write_permille = 500,
                           .request_timeout_ms = 1000,
-                          .box_expiry_s = 604800};
+                          .box_expiry_s = 604800,
+                          .work_bits = 5};
 }
 
 static void make_relays(struct net *net)
@@ -379,7 +382,20 @@ static struct stored *find_box(struct relay *r, const uint8_t *id)
   return NULL;
 }
 
-static enum tm_box_status store_put(struct relay *r, const struct tm_box_request *q)
+/* In the present epoch, or in the last one while its key lives. */
+static unsigned work_of(struct net *net, const struct relay *r, const struct tm_box_request *q)
+{
+  uint64_t now = tm_clock_wall_ms(&net->clock) / 1000, epoch = now / net->params.epoch_s;
+  uint64_t nonce = tm_box_work_nonce(q->token);
+  unsigned bits = tm_box_work_bits(r->identity, epoch, q->id, nonce), old;
+
+  if (now >= epoch * net->params.epoch_s + net->params.key_grace_s)
+    return bits;
+  old = tm_box_work_bits(r->identity, epoch - 1, q->id, nonce);
+  return old > bits ? old : bits;
+}
+
+static enum tm_box_status store_put(struct relay *r, const struct tm_box_request *q, unsigned work)
 {
   struct stored *old = find_box(r, q->id);
 
@@ -389,6 +405,8 @@ static enum tm_box_status store_put(struct relay *r, const struct tm_box_request
     return TM_BOX_FAILED;
   if (r->lie == NET_CONFLICT)
     return TM_BOX_CONFLICT;
+  if (work < r->ask)
+    return TM_BOX_WORK;
   if (tm_box_verify(q->id, q->box, q->signature) != TM_OK)
     return TM_BOX_REFUSED;
   if (old != NULL)
@@ -434,6 +452,7 @@ static void at_store(struct net *net, unsigned relay, unsigned user, const uint8
   uint8_t bad[TM_BOX_LEN] = {0};
   uint8_t first[32];
   enum tm_box_status status;
+  unsigned work = 0;
 
   assert_int_equal(tm_box_request_parse(body, &q), TM_OK);
   if (!r->up) {
@@ -442,7 +461,10 @@ static void at_store(struct net *net, unsigned relay, unsigned user, const uint8
     return;
   }
   if (q.op == TM_BOX_PUT) {
-    status = store_put(r, &q);
+    work = work_of(net, r, &q);
+    if (r->ask == 0)
+      assert_true(work >= net->params.work_bits);
+    status = store_put(r, &q, work);
   } else {
     found = r->lie == NET_MISSING ? NULL : find_box(r, q.id);
     status = r->lie == NET_FAILED                       ? TM_BOX_FAILED
@@ -450,9 +472,13 @@ static void at_store(struct net *net, unsigned relay, unsigned user, const uint8
                                                         : TM_BOX_MISSING;
   }
   note_asked(net, relay - NET_STORE0, &q, (int)status, user);
-  tm_box_answer_write(answer, q.op, status, q.id,
-                      status == TM_BOX_FOUND ? (found == NULL ? bad : found->signature) : NULL,
-                      status == TM_BOX_FOUND ? (r->lie == NET_WRONG_BOX ? bad : found->box) : NULL);
+  net->asked[net->n_asked - 1].work = work;
+  if (status == TM_BOX_WORK)
+    tm_box_answer_work_write(answer, q.id, r->ask);
+  else
+    tm_box_answer_write(answer, q.op, status, q.id,
+                        status == TM_BOX_FOUND ? (found == NULL ? bad : found->signature) : NULL,
+                        status == TM_BOX_FOUND ? (r->lie == NET_WRONG_BOX ? bad : found->box) : NULL);
   if (r->lie == NET_GARBAGE)
     tm_rng_fill(&net->rng, answer, sizeof answer);
   e = event_new(net->virtual_clock.mono_ms + HOP_MS, AT_RELAY, 0, user);
@@ -546,6 +572,17 @@ static off_t log_size(const struct user *u)
   return stat(path, &st) == 0 ? st.st_size : 0;
 }
 
+void net_labour(struct tm_client *c)
+{
+  struct tm_box_work work;
+
+  while (tm_client_work_next(c, &work)) {
+    while (!tm_box_work_search(&work, 64))
+      ;
+    tm_client_work_done(c, &work);
+  }
+}
+
 static void tick(struct net *net, unsigned user, double at)
 {
   struct user *u = &net->user[user];
@@ -569,6 +606,8 @@ static void tick(struct net *net, unsigned user, double at)
   u->ticks[u->n_ticks++] = at;
   net_inject(net, user, packet);
   assert_int_equal(tm_client_prepare(u->client), TM_OK);
+  if (!net->idle)
+    net_labour(u->client);
 }
 
 static void move_to(struct net *net, uint64_t at)
@@ -624,6 +663,10 @@ void net_lose(struct net *net, unsigned permille) { net->lose = permille; }
 void net_double(struct net *net, bool on) { net->twice = on; }
 void net_store_up(struct net *net, unsigned store, bool up) { net->relay[NET_STORE0 + store].up = up; }
 void net_store_lie(struct net *net, unsigned store, enum net_lie lie) { net->relay[NET_STORE0 + store].lie = lie; }
+void net_store_ask(struct net *net, unsigned store, unsigned bits) { net->relay[NET_STORE0 + store].ask = bits; }
+
+void net_work(struct net *net, bool on) { net->idle = !on; }
+
 void net_store_erase(struct net *net, unsigned store) { net->relay[NET_STORE0 + store].n_boxes = 0; }
 
 size_t net_asked_count(const struct net *net) { return net->n_asked; }

@@ -29,6 +29,7 @@ struct net_asked {
   bool put;
   bool answered; /* its answer was not lost by our own doing */
   int status;    /* 0: the store is down */
+  unsigned work; /* a put: bits of its proof, in an epoch that lives */
   uint8_t id[32];
   unsigned user; /* who asked: the test knows, the store doesn't */
 };
@@ -62,6 +63,9 @@ void net_attach(struct net *net, unsigned user,
 const uint8_t *net_handle(struct net *net, unsigned user);
 void net_inject(struct net *net, unsigned user, const uint8_t *packet);
 
+/* Does all the work that a client wants done, at once. */
+void net_labour(struct tm_client *c);
+
 /* Lets ms pass. */
 void net_run(struct net *net, uint64_t ms);
 /* Until f says yes, at most ms; did it? Looked at every 100 ms. */
@@ -73,6 +77,8 @@ void net_double(struct net *net, bool on);         /* every reply arrives twice 
 void net_store_up(struct net *net, unsigned store, bool up);
 void net_store_lie(struct net *net, unsigned store, enum net_lie lie);
 void net_store_erase(struct net *net, unsigned store);
+void net_store_ask(struct net *net, unsigned store, unsigned bits); /* of work; 0: what the document says */
+void net_work(struct net *net, bool on); /* whether proofs of work are found, at once, or never */
 
 /* ---- what was seen ---- */
 size_t net_asked_count(const struct net *net);

@@ -132,6 +132,19 @@ int tm_client_tick(struct tm_client *c, uint8_t packet[static TM_SPHINX_PACKET_L
   (void)packet;
   return TM_E_STATE;
 }
+bool tm_client_work_next(struct tm_client *c, struct tm_box_work *work)
+{
+  (void)c;
+  (void)work;
+  return false;
+}
+
+void tm_client_work_done(struct tm_client *c, const struct tm_box_work *work)
+{
+  (void)c;
+  (void)work;
+}
+
 int tm_client_prepare(struct tm_client *c)
 {
   (void)c;

@@ -74,6 +74,9 @@ static int obey(struct tm_client *c, const struct order_message *o, int fd)
       err = tm_client_tick(c, packet);
       if (err == TM_OK)
         say_word(fd, WORD_PACKET, TM_OK, packet);
+      if (err == TM_OK)
+        err = tm_client_prepare(c);
+      net_labour(c);
     }
     return err;
   case ORDER_LINK:
