@@ -123,6 +123,7 @@ static json_t *store_json(const struct tm_store_totals *s)
   put(store, "refused", s->refused);
   put(store, "full", s->full);
   put(store, "failed", s->failed);
+  put(store, "work", s->work);
   put(store, "expired", s->expired);
   return store;
 }

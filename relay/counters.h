@@ -65,6 +65,7 @@ struct tm_counters {
 /* Totals of the store, for the counters file. */
 struct tm_store_totals {
   uint64_t boxes, put, get_hit, get_miss, conflict, refused, full, failed, expired;
+  uint64_t work; /* puts with too little of it */
 };
 
 /* A relay's own packets, for the counters file. */

@@ -6,7 +6,7 @@
 
 #include <sodium.h>
 
-#include "box/request.h"
+#include "box/work.h"
 
 #include "relay/dummy.h"
 
@@ -133,13 +133,15 @@ static int make_body(struct making *m)
   uint8_t point[64];
   uint8_t id[TM_BOX_ID_LEN];
   uint8_t filling[TM_BOX_GET_RANDOM_LEN];
+  uint8_t token[TM_BOX_TOKEN_LEN] = {0};
   int err = make_surb(m, surb);
 
   if (err == TM_OK) {
     tm_rng_fill(m->dummy->rng, point, sizeof point);
     tm_rng_fill(m->dummy->rng, filling, sizeof filling);
+    tm_rng_fill(m->dummy->rng, token, TM_BOX_WORK_NONCE_LEN);
     tm_box_decoy_id(point, id);
-    tm_box_get_write(m->dummy->body, NULL, surb, id, filling);
+    tm_box_get_write(m->dummy->body, token, surb, id, filling);
   }
   sodium_memzero(surb, sizeof surb);
   return err;

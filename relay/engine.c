@@ -311,8 +311,10 @@ static int start_workers(struct tm_engine *e)
     .queue = e->config->ingress_queue,
     .batch_wait_ms = e->config->batch_wait_ms,
     .is_store = e->store != NULL,
+    .store = e->store,
   };
 
+  memcpy(config.identity, tm_network_identity(e->net), sizeof config.identity);
   if (n > TM_WORKERS_MAX)
     n = TM_WORKERS_MAX;
   for (size_t i = 0; i < n; i++) {

@@ -54,8 +54,10 @@ static void apply(struct tm_engine *e)
       tm_entry_close_all(e->entry);
   }
   tm_engine_set_limits(e, params);
-  if (e->store != NULL)
+  if (e->store != NULL) {
     tm_store_set_expiry(e->store, params->box_expiry_s);
+    tm_store_set_work(e->store, params->work_bits);
+  }
   err = tm_engine_set_mix(e, params);
   if (err != TM_OK)
     tm_log(TM_LOG_ERROR, "document", "the mix stays as it is", TM_KV_NAME("reason", tm_strerror(err)), TM_KV_END);

@@ -167,6 +167,7 @@ static void put_store(FILE *f, const struct tm_status *s)
   labelled(f, "store_answers_total", "answer", "refused", coarse(t->refused));
   labelled(f, "store_answers_total", "answer", "full", coarse(t->full));
   labelled(f, "store_answers_total", "answer", "failed", coarse(t->failed));
+  labelled(f, "store_answers_total", "answer", "work", coarse(t->work));
   family(f, "store_expired_total", "counter", "Boxes that were deleted at the end of their time.");
   one(f, "store_expired_total", coarse(t->expired));
 }

@@ -21,7 +21,8 @@ struct tm_item {
   uint32_t list;      /* the next item of whatever list it stands in */
   uint8_t drop;       /* enum tm_drop: set by the thread that gave up on it */
   uint8_t command;    /* TM_SPHINX_FORWARD, DELIVER or REPLY */
-  bool box_good;      /* DELIVER of a PUT: the box's signature verified */
+  bool box_good;      /* DELIVER of a PUT: the box's signature verified; not looked at unless work_good */
+  bool work_good;     /* DELIVER of a PUT: its proof of work has the bits that the store takes */
   uint8_t next[TM_SPHINX_IDENTITY_LEN]; /* FORWARD: relay; REPLY: session handle, SURB identifier */
   uint8_t packet[TM_SPHINX_PACKET_LEN];
 };

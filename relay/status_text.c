@@ -227,8 +227,8 @@ static void say_store(FILE *out, const json_t *s)
   fprintf(out, "Store     %" PRIu64 " of %" PRIu64 " boxes (%.1f%%); stored %" PRIu64 ", found %" PRIu64 ", missing %" PRIu64, number(b, "boxes"),
           number(b, "boxes_max"), share(number(b, "boxes"), number(b, "boxes_max")), number(b, "put"), number(b, "get_hit"),
           number(b, "get_miss"));
-  fprintf(out, ", conflict %" PRIu64 ", refused %" PRIu64 ", full %" PRIu64 ", failed %" PRIu64 "\n", number(b, "conflict"), number(b, "refused"),
-          number(b, "full"), number(b, "failed"));
+  fprintf(out, ", conflict %" PRIu64 ", refused %" PRIu64 ", full %" PRIu64 ", failed %" PRIu64 ", too little work %" PRIu64 "\n", number(b, "conflict"), number(b, "refused"),
+          number(b, "full"), number(b, "failed"), number(b, "work"));
 }
 
 static void say_alarms(FILE *out, const json_t *s)

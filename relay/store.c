@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "box/request.h"
+#include "box/work.h"
 #include "relay/ring.h"
 #include "relay/store_db.h"
 
@@ -18,7 +19,7 @@
 #define EXPIRE_EVERY_MS 1000
 #define COMPLAIN_EVERY_MS 60000
 
-enum total { PUT, GET_HIT, GET_MISS, CONFLICT, REFUSED, FULL, FAILED, EXPIRED, BOXES, TOTALS };
+enum total { PUT, GET_HIT, GET_MISS, CONFLICT, REFUSED, FULL, FAILED, WORK, EXPIRED, BOXES, TOTALS };
 
 /* What one request of the group came to. */
 struct result {
@@ -39,6 +40,7 @@ struct tm_store {
   atomic_bool stop;
   atomic_uint_least32_t expiry_s;
   atomic_uint_least64_t quota;
+  atomic_uint work_bits; /* the document's */
   atomic_uint_least64_t total[TOTALS];
   atomic_uint_least64_t turns;
 
@@ -53,6 +55,7 @@ struct tm_store {
   struct result result[TM_STORE_GROUP];
 };
 
+static uint64_t total(const struct tm_store *s, enum total which) { return atomic_load_explicit(&s->total[which], memory_order_relaxed); }
 static void count(struct tm_store *s, enum total which, uint64_t n) { atomic_fetch_add_explicit(&s->total[which], n, memory_order_relaxed); }
 
 static struct tm_item *item_of(struct tm_store *s, size_t i) { return tm_slab_item(s->config.slab, s->index[i]); }
@@ -69,12 +72,20 @@ static void complain(struct tm_store *s)
   tm_log(TM_LOG_ERROR, "store", "the database refuses writes or reads; is the disk full?", TM_KV_NAME("file", s->path), TM_KV_END);
 }
 
-static enum tm_box_status put(struct tm_store *s, const struct tm_box_request *r, bool good, uint32_t expiry_s)
+/* Work for a box that there is no room for would be wasted. */
+static enum tm_box_status without_work(struct tm_store *s)
+{
+  return tm_store_db_boxes(s->db) >= atomic_load(&s->quota) ? TM_BOX_FULL : TM_BOX_WORK;
+}
+
+static enum tm_box_status put(struct tm_store *s, const struct tm_box_request *r, const struct tm_item *item, uint32_t expiry_s)
 {
   uint64_t now_s = tm_clock_wall_ms(s->config.clock) / 1000;
   uint32_t step_s = expiry_s / TM_STORE_EXPIRY_STEPS;
 
-  if (!good)
+  if (!item->work_good)
+    return without_work(s);
+  if (!item->box_good)
     return TM_BOX_REFUSED;
   switch (tm_store_db_put(s->db, r->id, r->signature, r->box, now_s + expiry_s, step_s > 0 ? step_s : 1, atomic_load(&s->quota))) {
   case TM_OK:
@@ -115,7 +126,7 @@ static int serve_group(struct tm_store *s, size_t n, bool writes)
       continue;
     if (r.op == TM_BOX_PUT && !writes)
       continue;
-    result->status = r.op == TM_BOX_PUT ? put(s, &r, item_of(s, i)->box_good, expiry_s) : get(s, &r, result);
+    result->status = r.op == TM_BOX_PUT ? put(s, &r, item_of(s, i), expiry_s) : get(s, &r, result);
     if (result->status == TM_BOX_FAILED) {
       tm_store_db_rollback(s->db);
       return TM_E_IO;
@@ -129,9 +140,17 @@ static void tally(struct tm_store *s, const struct result *r)
   static const enum total of_status[] = {
     [TM_BOX_STORED] = PUT,        [TM_BOX_FOUND] = GET_HIT, [TM_BOX_MISSING] = GET_MISS, [TM_BOX_REFUSED] = REFUSED,
     [TM_BOX_CONFLICT] = CONFLICT, [TM_BOX_FULL] = FULL,     [TM_BOX_FAILED] = FAILED,
+    [TM_BOX_WORK] = WORK,
   };
 
   count(s, of_status[r->status], 1);
+}
+
+static unsigned work_asked(const struct tm_store *s)
+{
+  unsigned bits = atomic_load_explicit(&s->work_bits, memory_order_relaxed) + tm_box_work_asked(total(s, BOXES), atomic_load(&s->quota));
+
+  return bits > 0 ? bits : 1; /* the document has changed meanwhile */
 }
 
 /* Turns a request's item into the packet that carries the answer. */
@@ -149,7 +168,10 @@ static void answer(struct tm_store *s, size_t i)
     return;
   }
   memcpy(surb, r.surb, sizeof surb);
-  tm_box_answer_write(body, r.op, result->status, r.id, found ? result->signature : NULL, found ? result->box : NULL);
+  if (result->status == TM_BOX_WORK)
+    tm_box_answer_work_write(body, r.id, work_asked(s));
+  else
+    tm_box_answer_write(body, r.op, result->status, r.id, found ? result->signature : NULL, found ? result->box : NULL);
   tm_sphinx_surb_use(s->sphinx, surb, body, item->packet, item->next);
   item->command = TM_SPHINX_FORWARD;
   item->delay_ms = 0;
@@ -310,6 +332,12 @@ void tm_store_free(struct tm_store *store)
 
 void tm_store_set_expiry(struct tm_store *store, uint32_t expiry_s) { atomic_store(&store->expiry_s, expiry_s); }
 void tm_store_set_quota(struct tm_store *store, uint64_t quota) { atomic_store(&store->quota, quota); }
+void tm_store_set_work(struct tm_store *store, uint32_t work_bits) { atomic_store(&store->work_bits, work_bits); }
+
+unsigned tm_store_work_taken(const struct tm_store *store)
+{
+  return atomic_load_explicit(&store->work_bits, memory_order_relaxed) + tm_box_work_taken(total(store, BOXES), atomic_load(&store->quota));
+}
 
 size_t tm_store_push(struct tm_store *store, const uint32_t *items, size_t n)
 {
@@ -351,14 +379,13 @@ struct tm_turns tm_store_turns(struct tm_store *store)
   return turns;
 }
 
-static uint64_t total(const struct tm_store *s, enum total which) { return atomic_load_explicit(&s->total[which], memory_order_relaxed); }
-
 struct tm_store_totals tm_store_totals(const struct tm_store *store)
 {
   return (struct tm_store_totals){
     .boxes = total(store, BOXES),       .put = total(store, PUT),         .get_hit = total(store, GET_HIT),
     .get_miss = total(store, GET_MISS), .conflict = total(store, CONFLICT), .refused = total(store, REFUSED),
     .full = total(store, FULL),         .failed = total(store, FAILED),   .expired = total(store, EXPIRED),
+    .work = total(store, WORK),
   };
 }
 

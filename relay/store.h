@@ -40,6 +40,10 @@ void tm_store_set_expiry(struct tm_store *store, uint32_t expiry_s);
 
 /* How many boxes it keeps from now on; those that it has already stay. */
 void tm_store_set_quota(struct tm_store *store, uint64_t quota);
+/* The document's work_bits; what is asked for above them follows from the fill. Without it there is none to do. */
+void tm_store_set_work(struct tm_store *store, uint32_t work_bits);
+/* How many bits a PUT's proof of work must have now. Any thread. */
+unsigned tm_store_work_taken(const struct tm_store *store);
 
 /* Hands over items whose packet was opened (DELIVER). Returns how many found room. */
 size_t tm_store_push(struct tm_store *store, const uint32_t *items, size_t n) TM_MUST_CHECK;

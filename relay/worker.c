@@ -8,8 +8,10 @@
 #include <sodium.h>
 
 #include "box/request.h"
+#include "box/work.h"
 #include "relay/counters.h"
 #include "relay/ring.h"
+#include "relay/store.h"
 
 #include "relay/worker.h"
 
@@ -100,8 +102,23 @@ static void replays(struct tm_worker *w, const struct tm_keyset *keys, size_t n)
   sodium_memzero(w->query, m * sizeof w->query[0]);
 }
 
-/* A store's request: is it one, and is a box that it brings signed? Done here because there are many workers and one store thread. */
-static void judge_request(struct tm_item *item)
+/* Enough work for this store, in one of the epochs whose keys live? */
+static bool is_worked(const struct tm_worker *w, const struct tm_keyset *keys, const struct tm_box_request *r)
+{
+  unsigned taken = w->config.store == NULL ? 0 : tm_store_work_taken(w->config.store);
+  uint64_t nonce = tm_box_work_nonce(r->token);
+  bool good = taken == 0;
+
+  for (size_t k = 0; k < keys->n && !good; k++)
+    good = tm_box_work_bits(w->config.identity, keys->live[k].epoch, r->id, nonce) >= taken;
+  return good;
+}
+
+/*
+ * A store's request: is it one, and is a box that it brings worked for and signed? Done here because there are many workers and one store
+ * thread. The work first: a flood without it costs a hash or two for each put, not a signature's verification.
+ */
+static void judge_request(const struct tm_worker *w, const struct tm_keyset *keys, struct tm_item *item)
 {
   struct tm_box_request request;
 
@@ -109,11 +126,14 @@ static void judge_request(struct tm_item *item)
     item->drop = TM_DROP_STORE_MALFORMED;
     return;
   }
-  if (request.op == TM_BOX_PUT)
+  if (request.op != TM_BOX_PUT)
+    return;
+  item->work_good = is_worked(w, keys, &request);
+  if (item->work_good)
     item->box_good = tm_box_verify(request.id, request.box, request.signature) == TM_OK;
 }
 
-static void finish(struct tm_worker *w, size_t i)
+static void finish(struct tm_worker *w, const struct tm_keyset *keys, size_t i)
 {
   struct tm_item *item = w->item[i];
   const tm_sphinx_hop *hop = &w->hop[i];
@@ -126,7 +146,7 @@ static void finish(struct tm_worker *w, size_t i)
   item->delay_ms = hop->delay_ms;
   memcpy(item->next, hop->next, sizeof item->next);
   if (hop->command == TM_SPHINX_DELIVER && w->config.is_store)
-    judge_request(item);
+    judge_request(w, keys, item);
 }
 
 static void open_batch(struct tm_worker *w, size_t n)
@@ -144,7 +164,7 @@ static void open_batch(struct tm_worker *w, size_t n)
     replays(w, keys, n);
     tm_sphinx_unwrap_bodies(w->sphinx, w->packet, w->hop, n);
     for (size_t i = 0; i < n; i++)
-      finish(w, i);
+      finish(w, keys, i);
     sodium_memzero(w->hop, n * sizeof w->hop[0]);
   }
   tm_keys_release(w->config.keys, keys);

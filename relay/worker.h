@@ -3,7 +3,8 @@
  *
  * The loop thread hands items over and gets every one of them back, with a verdict: item->drop says why it goes no further, or is TM_DROP_NONE and
  * command, delay_ms, next and ticket are set. A batch is: the header step under the present epoch's key; again under the last epoch's for what failed the
- * MAC; the replay check, one lock for the whole batch; the body step; for a store, parsing the request and checking its signature.
+ * MAC; the replay check, one lock for the whole batch; the body step; for a store, parsing the request and checking
+ * its proof of work and then its signature.
  *
  * Each worker has its own pair of rings and its own scratch space; shared are the replay sets and the keys only. Nothing is allocated after start.
  */
@@ -23,6 +24,7 @@
 #define TM_WORKERS_MAX 64
 
 struct tm_worker;
+struct tm_store;
 
 struct tm_worker_config {
   struct tm_slab *slab;
@@ -31,6 +33,8 @@ struct tm_worker_config {
   size_t queue;           /* items that one worker may have in hand, rings and batch together */
   uint32_t batch_wait_ms; /* how long a batch waits to fill */
   bool is_store;          /* requests are for us: parse and verify them */
+  const struct tm_store *store; /* says how much work a put needs; NULL: none */
+  uint8_t identity[32];         /* of this relay: what the work is done for */
 };
 
 /* Starts a thread. config is copied; what it points to outlives the worker. Errors: TM_E_NOMEM, TM_E_IO (no thread or eventfd), TM_E_STATE (no

@@ -32,16 +32,42 @@ void net_get_packet(struct net *net, unsigned store, const uint8_t *id, struct n
   net_make_packet(net, path, hops, body, packet);
 }
 
-void net_put_packet(struct net *net, unsigned store, const uint8_t *id, const uint8_t *signature, const uint8_t *box,
-                    struct net_asked *asked, uint8_t *packet)
+/* A nonce for that store whose proof has the document's bits, or has not. */
+static uint64_t find_nonce(struct net *net, const uint8_t store[static 32], const uint8_t *id, bool enough)
+{
+  unsigned bits = net->params.work_bits;
+  struct tm_box_work work = {.epoch = tm_clock_wall_ms(&tm_clock_system) / 1000 / net->params.epoch_s};
+
+  memcpy(work.store, store, sizeof work.store);
+  memcpy(work.id, id, sizeof work.id);
+  while ((tm_box_work_bits(work.store, work.epoch, work.id, work.nonce) >= bits) != enough)
+    work.nonce++;
+  return work.nonce;
+}
+
+static void put_packet(struct net *net, unsigned store, bool enough, const uint8_t *id, const uint8_t *signature, const uint8_t *box,
+                       struct net_asked *asked, uint8_t *packet)
 {
   tm_sphinx_node path[TM_SPHINX_HOPS_MAX];
   size_t hops = net_path_to_store(net, store, path);
-  uint8_t surb[TM_SPHINX_SURB_LEN], body[TM_SPHINX_BODY_LEN];
+  uint8_t surb[TM_SPHINX_SURB_LEN], body[TM_SPHINX_BODY_LEN], token[TM_BOX_TOKEN_LEN];
 
   net_surb(net, surb, asked->surb_id, &asked->keys);
-  tm_box_put_write(body, NULL, surb, id, signature, box);
+  tm_box_work_token(find_nonce(net, path[hops - 1].identity, id, enough), token);
+  tm_box_put_write(body, token, surb, id, signature, box);
   net_make_packet(net, path, hops, body, packet);
+}
+
+void net_put_packet(struct net *net, unsigned store, const uint8_t *id, const uint8_t *signature, const uint8_t *box,
+                    struct net_asked *asked, uint8_t *packet)
+{
+  put_packet(net, store, true, id, signature, box, asked, packet);
+}
+
+void net_idle_packet(struct net *net, unsigned store, const uint8_t *id, const uint8_t *signature, const uint8_t *box,
+                     struct net_asked *asked, uint8_t *packet)
+{
+  put_packet(net, store, false, id, signature, box, asked, packet);
 }
 
 bool net_has_answer(struct net *net, void *arg)

@@ -2,7 +2,7 @@
 #ifndef TESTS_UNIT_RELAY_REQUESTS_H
 #define TESTS_UNIT_RELAY_REQUESTS_H
 
-#include "box/request.h"
+#include "box/work.h"
 #include "tests/unit/relay_support.h"
 
 /* A request that is on its way, and what its answer needs. */
@@ -19,6 +19,9 @@ void net_send_along(struct net *net, const unsigned *relays);
 void net_get_packet(struct net *net, unsigned store, const uint8_t *id, struct net_asked *asked, uint8_t *packet);
 void net_put_packet(struct net *net, unsigned store, const uint8_t *id, const uint8_t *signature, const uint8_t *box,
                     struct net_asked *asked, uint8_t *packet);
+/* A put whose proof of work has too few bits. */
+void net_idle_packet(struct net *net, unsigned store, const uint8_t *id, const uint8_t *signature, const uint8_t *box,
+                     struct net_asked *asked, uint8_t *packet);
 
 /* For net_pump_until: has the answer to that struct net_asked come? Does that relay (unsigned) hold one packet? */
 bool net_has_answer(struct net *net, void *asked);

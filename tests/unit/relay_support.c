@@ -70,6 +70,7 @@ struct tm_params net_params(void)
     .decoy_write_permille = 500,
     .request_timeout_ms = 2000,
     .box_expiry_s = 600,
+    .work_bits = 4,
   };
 }
 

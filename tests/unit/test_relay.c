@@ -33,6 +33,10 @@ static void test_store_and_read(void **state)
   net_get_packet(net, NET_STORE1, id, &asked, packet);
   net_send(net, packet);
   assert_int_equal(net_answer_of(net, &asked, &answer), TM_BOX_MISSING);
+  net_idle_packet(net, NET_STORE1, id, signature, box, &asked, packet);
+  net_send(net, packet);
+  assert_int_equal(net_answer_of(net, &asked, &answer), TM_BOX_WORK);
+  assert_int_equal(answer.work, params.work_bits);
   for (int again = 0; again < 2; again++) {
     net_put_packet(net, NET_STORE1, id, signature, box, &asked, packet);
     net_send(net, packet);
@@ -50,11 +54,12 @@ static void test_store_and_read(void **state)
   struct tm_snapshot s = net_snapshot(net, NET_STORE1);
   assert_int_equal(s.store.boxes, 1);
   assert_int_equal(s.store.put, 2);
-  assert_int_equal(s.totals.out_store, 5);
-  assert_int_equal(s.totals.in_reply, 5);
-  assert_int_equal(s.totals.out_link, 5);
+  assert_int_equal(s.store.work, 1);
+  assert_int_equal(s.totals.out_store, 6);
+  assert_int_equal(s.totals.in_reply, 6);
+  assert_int_equal(s.totals.out_link, 6);
   assert_int_equal(s.held, 0);
-  assert_int_equal(net_snapshot(net, NET_ENTRY).totals.out_client, 5);
+  assert_int_equal(net_snapshot(net, NET_ENTRY).totals.out_client, 6);
   net_stop(net);
 }
 

@@ -115,6 +115,7 @@ static uint32_t put_item(uint64_t i, uint8_t filling, bool good)
   memset(signature, filling, sizeof signature);
   memset(box, filling, sizeof box);
   tm_box_put_write(item->packet + TM_SPHINX_HEADER_LEN + TM_SPHINX_TAG_LEN, NULL, surb, id, signature, box);
+  item->work_good = true;
   item->box_good = good;
   return index;
 }
@@ -244,6 +245,91 @@ static void wait_for_boxes(struct tm_store *s, uint64_t n)
     assert_true(i < 800);
     usleep(10000);
   }
+}
+
+static void fill(struct tm_store *s, uint64_t from, uint64_t to)
+{
+  for (uint64_t i = from; i < to; i++)
+    assert_int_equal(pass_one(s, put_item(i, 1, true)), TM_BOX_STORED);
+}
+
+static uint32_t idle_item(uint64_t i)
+{
+  uint32_t index = put_item(i, 1, true);
+
+  tm_slab_item(slab, index)->work_good = false;
+  return index;
+}
+
+/* What it asks for in an answer to a put without work. */
+static unsigned asked(struct tm_store *s)
+{
+  uint32_t index = idle_item(77777);
+  struct tm_box_answer answer;
+
+  pass(s, &index, 1);
+  assert_int_equal(status_of(index, &answer), TM_BOX_WORK);
+  tm_slab_give(slab, index);
+  return answer.work;
+}
+
+/* With the fill, in the steps of the specification; it takes one step less than it asks for. */
+static void test_work_rises(void **state)
+{
+  struct tm_store *s = open_store(40);
+
+  (void)state;
+  assert_int_equal(tm_store_work_taken(s), 0); /* there is no document yet */
+  tm_store_set_work(s, 12);
+  assert_int_equal(tm_store_work_taken(s), 12);
+  assert_int_equal(asked(s), 12);
+  fill(s, 0, 19);
+  assert_int_equal(tm_store_work_taken(s), 12);
+  assert_int_equal(asked(s), 12);
+  fill(s, 19, 20);
+  assert_int_equal(tm_store_work_taken(s), 12);
+  assert_int_equal(asked(s), 13);
+  fill(s, 20, 22);
+  assert_int_equal(tm_store_work_taken(s), 13);
+  assert_int_equal(asked(s), 14);
+  fill(s, 22, 36);
+  assert_int_equal(tm_store_work_taken(s), 20);
+  assert_int_equal(asked(s), 21);
+  fill(s, 36, 39);
+  assert_int_equal(asked(s), 22);
+  assert_int_equal(tm_store_totals(s).work, 6);
+  tm_store_free(s);
+}
+
+/* A full store keeps every box that it has said STORED to, whatever comes; when they expire there is room. */
+static void test_full_keeps_what_it_has(void **state)
+{
+  struct tm_store *s = open_store(200);
+  struct tm_box_answer answer;
+  uint32_t items[300];
+
+  (void)state;
+  tm_store_set_work(s, 5);
+  fill(s, 0, 200);
+  for (uint64_t i = 0; i < 300; i++)
+    items[i] = i % 2 == 0 ? put_item(1000 + i, 1, true) : idle_item(1000 + i);
+  pass(s, items, 300);
+  for (size_t i = 0; i < 300; i++) {
+    assert_int_equal(status_of(items[i], &answer), TM_BOX_FULL); /* no work is asked for in vain */
+    tm_slab_give(slab, items[i]);
+  }
+  assert_int_equal(pass_one(s, put_item(7, 2, true)), TM_BOX_CONFLICT);
+  assert_int_equal(pass_one(s, put_item(7, 1, true)), TM_BOX_STORED); /* its answer was lost, say */
+  atomic_store(&wall_s, 1000000 + EXPIRY_S - 1);
+  usleep(1500000); /* it had the time to delete some */
+  for (uint64_t i = 0; i < 200; i++)
+    assert_int_equal(pass_one(s, get_item(i)), TM_BOX_FOUND);
+  assert_int_equal(pass_one(s, put_item(5000, 1, true)), TM_BOX_FULL);
+  atomic_store(&wall_s, 1000000 + EXPIRY_S + EXPIRY_S / TM_STORE_EXPIRY_STEPS);
+  wait_for_boxes(s, 0);
+  assert_int_equal(tm_store_work_taken(s), 5);
+  assert_int_equal(pass_one(s, put_item(5000, 1, true)), TM_BOX_STORED);
+  tm_store_free(s);
 }
 
 static void test_expiry(void **state)
@@ -453,6 +539,8 @@ int main(void)
     cmocka_unit_test_setup_teardown(test_malformed, start, stop),
     cmocka_unit_test_setup_teardown(test_quota, start, stop),
     cmocka_unit_test_setup_teardown(test_expiry, start, stop),
+    cmocka_unit_test_setup_teardown(test_work_rises, start, stop),
+    cmocka_unit_test_setup_teardown(test_full_keeps_what_it_has, start, stop),
     cmocka_unit_test_setup_teardown(test_times_are_coarse, start, stop),
     cmocka_unit_test_setup_teardown(test_full_disk, start, stop),
     cmocka_unit_test_setup_teardown(test_damaged_files, start, stop),

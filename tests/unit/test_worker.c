@@ -14,8 +14,9 @@
 #include <sodium.h>
 
 #include "base/log.h"
-#include "box/request.h"
+#include "box/work.h"
 #include "relay/counters.h"
+#include "relay/store.h"
 #include "relay/worker.h"
 
 #define EPOCH_S 1000
@@ -196,6 +197,84 @@ static void test_no_key(void **state)
   tm_worker_free(w);
 }
 
+/* ---- work ---- */
+
+#define WORK_BITS 9
+
+static struct tm_worker *make_store(struct tm_store **store)
+{
+  static char path[80];
+  struct tm_store_config s = {.slab = slab, .clock = &tm_clock_system, .path = path, .quota = 100, .queue = 64};
+  struct tm_worker_config config = {.slab = slab, .keys = keys, .replay = replay, .queue = 256, .batch_wait_ms = 2, .is_store = true};
+  struct tm_worker *w;
+
+  snprintf(path, sizeof path, "%s/boxes.db", dir);
+  assert_int_equal(tm_store_new(store, &s), TM_OK);
+  tm_store_set_work(*store, WORK_BITS);
+  config.store = *store;
+  memset(config.identity, 0x77, sizeof config.identity);
+  assert_int_equal(tm_worker_new(&w, &config), TM_OK);
+  return w;
+}
+
+/* Exactly so many bits, for the store of that identity. */
+static uint64_t proof(uint8_t identity, uint64_t epoch, const uint8_t id[static TM_BOX_ID_LEN], unsigned bits)
+{
+  struct tm_box_work work = {.epoch = epoch, .bits = bits};
+
+  memset(work.store, identity, sizeof work.store);
+  memcpy(work.id, id, sizeof work.id);
+  for (;; work.nonce++)
+    if (tm_box_work_search(&work, 1000000) && tm_box_work_bits(work.store, epoch, id, work.nonce) == bits)
+      return work.nonce;
+}
+
+/* The verdict on a put under key 10 with that nonce. */
+static bool is_worked(struct tm_worker *w, uint64_t nonce, const uint8_t *id, const uint8_t *signature, const uint8_t *box)
+{
+  uint8_t surb[TM_SPHINX_SURB_LEN] = {6}, token[TM_BOX_TOKEN_LEN], body[TM_SPHINX_BODY_LEN];
+  uint32_t index;
+  bool worked;
+
+  tm_box_work_token(nonce, token);
+  tm_box_put_write(body, token, surb, id, signature, box);
+  index = packet_for(10, 1, body);
+  assert_int_equal(pass_one(w, index), TM_DROP_NONE);
+  worked = tm_slab_item(slab, index)->work_good;
+  assert_int_equal(tm_slab_item(slab, index)->box_good, worked); /* without work the signature is not looked at */
+  tm_slab_give(slab, index);
+  return worked;
+}
+
+static void test_work(void **state)
+{
+  struct tm_store *store;
+  struct tm_worker *w = make_store(&store);
+  struct tm_box_writer writer;
+  uint8_t seed[TM_BOX_SEED_LEN] = {3}, random[TM_BOX_SEAL_RANDOM_LEN] = {4}, text[TM_BOX_TEXT_LEN] = {5};
+  uint8_t id[TM_BOX_ID_LEN], other[TM_BOX_ID_LEN], box[TM_BOX_LEN], signature[TM_BOX_SIGNATURE_LEN];
+
+  (void)state;
+  tm_box_writer_init(&writer, seed, 0);
+  assert_int_equal(tm_box_seal(&writer, text, random, id, box, signature), TM_OK);
+  memcpy(other, id, sizeof other);
+  other[0] ^= 1;
+  assert_int_equal(tm_keys_update(keys, 10050, EPOCH_S, 100), TM_OK); /* the grace of epoch 9 */
+  assert_true(is_worked(w, proof(0x77, 10, id, WORK_BITS), id, signature, box));
+  assert_true(is_worked(w, proof(0x77, 10, id, WORK_BITS + 2), id, signature, box));
+  assert_false(is_worked(w, proof(0x77, 10, id, WORK_BITS - 1), id, signature, box));
+  assert_true(is_worked(w, proof(0x77, 9, id, WORK_BITS), id, signature, box));
+  assert_int_equal(tm_keys_update(keys, 10500, EPOCH_S, 100), TM_OK); /* and after it */
+  assert_false(is_worked(w, proof(0x77, 9, id, WORK_BITS), id, signature, box));
+  assert_false(is_worked(w, proof(0x77, 11, id, WORK_BITS), id, signature, box));
+  assert_false(is_worked(w, proof(0x78, 10, id, WORK_BITS), id, signature, box));
+  assert_false(is_worked(w, proof(0x77, 10, other, WORK_BITS), id, signature, box));
+  tm_store_set_work(store, 0);
+  assert_true(is_worked(w, proof(0x77, 10, id, 0), id, signature, box));
+  tm_worker_free(w);
+  tm_store_free(store);
+}
+
 static void test_requests(void **state)
 {
   struct tm_worker *w = make(true);
@@ -351,6 +430,7 @@ int main(void)
     cmocka_unit_test_setup_teardown(test_both_keys, start, stop),
     cmocka_unit_test_setup_teardown(test_no_key, start, stop),
     cmocka_unit_test_setup_teardown(test_requests, start, stop),
+    cmocka_unit_test_setup_teardown(test_work, start, stop),
     cmocka_unit_test_setup_teardown(test_many, start, stop),
     cmocka_unit_test_setup_teardown(test_queue_is_bounded, start, stop),
   };
