@@ -196,7 +196,7 @@ bool tm_link_may_connect(struct tm_link_context *ctx, const struct sockaddr *pee
 void tm_link_never_began(struct tm_link_context *ctx, const struct tm_link_start *start); /* there is no link after all */
 void tm_link_turn_away(struct tm_link_context *ctx, int fd, enum tm_link_refusal reason);
 void tm_link_begin(struct tm_link *link, const struct tm_link_start *start);
-/* TLS is done, and it is a client's or not: has it a place? It is counted then. */
+/* TLS is done, and it is a client's: has it a place? It is counted then. */
 bool tm_link_may_stay(struct tm_link *link) TM_MUST_CHECK;
 void tm_link_is_up(struct tm_link *link);            /* its state is not HANDSHAKE any more */
 void tm_link_close_begins(struct tm_link *link);     /* its state is FLUSH now */

@@ -184,8 +184,6 @@ bool tm_link_may_stay(struct tm_link *link)
   const struct tm_link_quota quotas[TM_PREFIX_LEVELS] = {ctx->config.limits.address, ctx->config.limits.network};
   int level;
 
-  if (!link->anonymous)
-    return true;
   if (!link->events.judge(link->events_arg, NULL)) {
     ctx->refused[TM_LINK_REFUSED_FULL]++;
     return false;
