@@ -103,7 +103,13 @@ static void test_a_loop_counts_once(void **state)
 
 /* ---- the alarm ---- */
 
-static bool is_alarmed(struct net *net, void *arg) { return net_snapshot(net, *(unsigned *)arg).cover.alarm; }
+static bool holds_for_alarm(struct net *net, void *arg)
+{
+  struct tm_snapshot s = net_snapshot(net, *(unsigned *)arg);
+
+  return s.cover.alarm && s.cover.held;
+}
+
 static bool is_quiet(struct net *net, void *arg) { return !net_snapshot(net, *(unsigned *)arg).cover.alarm; }
 static bool lets_go(struct net *net, void *arg) { return !net_snapshot(net, *(unsigned *)arg).cover.held; }
 
@@ -113,24 +119,27 @@ static void test_alarm(void **state)
   struct tm_params params = net_params();
   struct net *net;
   struct tm_snapshot before, after;
-  unsigned watcher = NET_MIX1;
+  unsigned watcher = NET_MIX1, held_ms;
 
   (void)state;
   params.loop_ms = 200; /* all relays are alarmed, and their cover has to fit into one slow thread */
   net = net_start(&params, "");
   net_pump_until(net, loops_are_home, NULL);
   tm_replay_hold(tm_engine_replay(net->relay[NET_MIX2].engine), 0);
-  net_pump_until(net, is_alarmed, &watcher);
+  net_pump_until(net, holds_for_alarm, &watcher);
   assert_true(net_snapshot(net, watcher).cover.dummies <= 2); /* none but those of the alarm */
   net_pump(net, 50);                                          /* what had left the mix, and waits for its ticket */
-  before = net_snapshot(net, watcher);
-  assert_true(before.cover.held);
-  net_pump(net, 700);
-  after = net_snapshot(net, watcher);
-  assert_true(after.cover.held);
-  assert_int_equal(after.totals.out_link, before.totals.out_link); /* not one */
-  assert_true(after.cover.dummies >= before.cover.dummies + 2); /* four in 200 ms: 14 expected, fewer than 2 once in 80,000 times */
-  assert_true(after.held >= before.held + 2);
+  before = after = net_snapshot(net, watcher);
+  for (held_ms = 0; held_ms < 700 && after.cover.held; held_ms += 50) {
+    assert_int_equal(after.totals.out_link, before.totals.out_link); /* not one, as long as it is held */
+    net_pump(net, 50);
+    after = net_snapshot(net, watcher);
+  }
+  if (after.cover.held) { /* a machine that is too slow has seen the end of it, and says nothing of the rest */
+    assert_int_equal(after.totals.out_link, before.totals.out_link);
+    assert_true(after.cover.dummies >= before.cover.dummies + 2); /* four in 200 ms: 14 expected, fewer than 2 once in 80,000 times */
+    assert_true(after.held >= before.held + 2);
+  }
   net_pump_until(net, lets_go, &watcher); /* request_timeout_ms / 2, though loops still do not come */
   net_pump(net, 100);
   after = net_snapshot(net, watcher);
