@@ -348,7 +348,8 @@ def hold_connections(port, n, which):
     poll, open_now, made, most, announced = select.epoll(), {}, 0, 0, False
     poll.register(0, select.EPOLLIN)
     while True:
-        for _ in range(min(200, n - len(open_now))):
+        due = 200 if not announced else int((time.monotonic() - since) * 2000) - (made - made_then)
+        for _ in range(max(0, min(200, due, n - len(open_now)))):
             s = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
             s.bind((address(which * n + made), 0))
             if s.connect_ex(("127.0.0.1", port)) not in (0, 115):
@@ -360,6 +361,7 @@ def hold_connections(port, n, which):
         most = max(most, len(open_now))
         if not announced and made >= n:
             announced = print("attacking", flush=True) or True
+            since, made_then = time.monotonic(), made
         for fd, _ in poll.poll(0.02 if not announced else 0.1, 2000):
             if fd == 0:
                 print(json.dumps({"made": made, "most_open": most}))
