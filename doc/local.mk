@@ -23,3 +23,4 @@ manual: tidemill-relay$(EXEEXT)
 	$(srcdir)/doc/man/update ./tidemill-relay$(EXEEXT) $(srcdir)/doc/man/tidemill-relay.8 $(srcdir)/doc/man/tidemill-relay.conf.5
 
 include doc/systemd/local.mk
+include doc/install/local.mk

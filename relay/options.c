@@ -24,7 +24,7 @@ static const struct tm_option options[] = {
    .help = "The relay's name in the directory: lower-case letters, digits and hyphens, a letter first."},
   {.name = "state-dir", .kind = TM_OPTION_PATH, AT(state_dir), .required = true, .example = "/var/lib/tidemill-relay",
    .help = "Where the relay keeps its keys. Mode 0700; keygen makes it."},
-  {.name = "address", .kind = TM_OPTION_ADDRESS, AT(address), .required = true, .example = "192.0.2.7:4711",
+  {.name = "address", .kind = TM_OPTION_ADDRESS, AT(address), .required = true, .example = "127.0.0.1:4711",
    .help = "The address that the descriptor announces, and others connect to. Numbers only: nobody is asked for names."},
   {.name = "listen", .kind = TM_OPTION_ADDRESS, AT(listen), .example = "0.0.0.0:4711",
    .help = "The address to bind, where it differs from the announced one. Without it the announced one."},
