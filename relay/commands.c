@@ -20,6 +20,8 @@
 #include "base/log.h"
 #include "directory/descriptor.h"
 #include "directory/params.h"
+#include "relay/capacity.h"
+#include "relay/check.h"
 #include "relay/engine.h"
 #include "relay/keys.h"
 #include "relay/network.h"
@@ -256,77 +258,55 @@ int tm_relay_keygen(const struct tm_command_call *call)
 
 /* ---- check-config ---- */
 
-/* The secret keys that are there; *identity: the public one, *found: there is one. */
-static int check_keys(const struct tm_command_call *call, const struct tm_relay_config *config, uint8_t identity[static 32], bool *found)
+#define MEASURE_MS 1000
+
+/* The document's parameters, else the default network's. */
+static struct tm_params params_of(const struct tm_relay_config *config)
 {
-  struct tm_mix_key keys[TM_DOCUMENT_KEYS_MAX];
-  uint8_t secret[crypto_sign_SECRETKEYBYTES];
-  uint8_t *seed;
-  size_t n;
-  int err = tm_identity_load(config->state_dir, &seed);
-
-  *found = err == TM_OK;
-  if (err == TM_E_NOT_FOUND) {
-    printf("note: there is no identity yet; run keygen\n");
-    return TM_EXIT_OK;
-  }
-  if (err != TM_OK)
-    return fail_identity(call, config, err);
-  crypto_sign_seed_keypair(identity, secret, seed);
-  sodium_memzero(secret, sizeof secret);
-  sodium_free(seed);
-  return public_keys(call, config, 0, keys, &n);
-}
-
-static int check_document(const struct tm_command_call *call, const struct tm_relay_config *config, struct tm_watch *watch,
-                          const uint8_t *identity)
-{
-  int err = tm_watch_look(watch, tm_clock_wall_ms(&tm_clock_system) / 1000, true);
-
-  if (err == TM_E_NOT_FOUND)
-    printf("note: there is no document yet; the relay would wait for one\n");
-  else if (err == TM_E_IO)
-    return tm_command_fail(call, "%s: %s", config->document, tm_file_reason(err));
-  else if (err != TM_OK)
-    return tm_command_fail(call, "%s: %s; `tidemill-authority verify` says more", config->document, tm_strerror(err));
-  else if (identity != NULL && tm_document_find(tm_watch_document(watch), identity) == NULL)
-    printf("note: this relay does not stand in the document; no packets would come\n");
-  return TM_EXIT_OK;
-}
-
-static int check_files(const struct tm_command_call *call, const struct tm_relay_config *config)
-{
-  uint8_t identity[crypto_sign_PUBLICKEYBYTES];
+  struct tm_params params;
   struct tm_watch *watch;
-  bool found;
-  int err = tm_watch_new(&watch, config->authorities, config->document);
-  int r;
 
-  if (err == TM_E_IO || err == TM_E_NOT_FOUND || err == TM_E_NOMEM)
-    return tm_command_fail(call, "%s: %s", config->authorities, tm_file_reason(err));
-  if (err != TM_OK)
-    return tm_command_fail(call, "%s: %s; a verifier key is due on each line, as tidemill-authority keygen prints it", config->authorities,
-                           tm_strerror(err));
-  r = check_keys(call, config, identity, &found);
-  if (r == TM_EXIT_OK)
-    r = check_document(call, config, watch, found ? identity : NULL);
-  tm_watch_free(watch);
-  return r;
+  tm_params_standard(&params);
+  if (tm_watch_new(&watch, config->authorities, config->document) == TM_OK) {
+    if (tm_watch_look(watch, tm_clock_wall_ms(&tm_clock_system) / 1000, true) == TM_OK)
+      params = *tm_document_params(tm_watch_document(watch));
+    tm_watch_free(watch);
+  }
+  return params;
+}
+
+static void check_capacity(struct tm_check *check)
+{
+  struct tm_params params = params_of(check->config);
+  long cores = sysconf(_SC_NPROCESSORS_ONLN), pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+  struct tm_capacity_speed speed;
+  struct tm_capacity capacity;
+
+  if (tm_capacity_measure(&speed, MEASURE_MS) != TM_OK)
+    return;
+  capacity = tm_capacity_estimate(&speed, cores > 0 ? (unsigned)cores : 1, check->config, &params);
+  tm_check_capacity(check, &capacity, pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : 0);
 }
 
 int tm_relay_check_config(const struct tm_command_call *call)
 {
+  const struct tm_relay_call *own = call->arg;
   struct tm_relay_config config;
+  struct tm_check check = {.config = &config, .path = own->config_path, .now_s = tm_clock_wall_ms(&tm_clock_system) / 1000, .out = stdout};
   int r;
 
   tm_command_parse(call, NULL, NULL, NULL);
   if ((r = tm_relay_load(call, &config)) != TM_EXIT_OK)
     return r;
-  r = check_files(call, &config);
-  if (r == TM_EXIT_OK)
-    printf("the configuration is good\n");
+  tm_check_all(&check);
+  fflush(stdout);
+  check_capacity(&check);
+  if (check.errors > 0)
+    printf("%zu error%s\n", check.errors, check.errors > 1 ? "s" : "");
+  else
+    printf("the configuration is good%s\n", check.warnings > 0 ? ", but read the warnings" : "");
   tm_options_free(&tm_relay_options, &config);
-  return r;
+  return check.errors > 0 ? TM_EXIT_FAILED : TM_EXIT_OK;
 }
 
 /* ---- run ---- */
@@ -380,6 +360,15 @@ static int lock_state(const struct tm_command_call *call, const struct tm_relay_
   return TM_EXIT_FAILED;
 }
 
+/* What keeps it from starting, in the words of check-config. */
+static bool may_start(const struct tm_relay_config *config, const char *path)
+{
+  struct tm_check check = {.config = config, .path = path, .now_s = tm_clock_wall_ms(&tm_clock_system) / 1000, .out = stderr, .start = true};
+
+  tm_check_all(&check);
+  return check.errors == 0;
+}
+
 int tm_relay_run(const struct tm_command_call *call)
 {
   const struct tm_relay_call *own = call->arg;
@@ -394,7 +383,7 @@ int tm_relay_run(const struct tm_command_call *call)
   tm_log_set_level(config.log_level);
   raise_descriptor_limit(&config);
   r = TM_EXIT_FAILED;
-  if (lock_state(call, &config) == TM_EXIT_OK && tm_engine_new(&engine, &engine_config) == TM_OK) {
+  if ((access(config.state_dir, F_OK) != 0 || lock_state(call, &config) == TM_EXIT_OK) && may_start(&config, own->config_path) && tm_engine_new(&engine, &engine_config) == TM_OK) {
     tm_engine_run(engine);
     block_signals();
     tm_engine_free(engine);

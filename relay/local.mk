@@ -29,6 +29,7 @@ librelay_la_SOURCES = \
 	relay/engine.h relay/internal.h relay/engine.c relay/engine_packets.c relay/engine_cover.c \
 	relay/engine_document.c relay/engine_notify.c relay/limits.c relay/reload.c \
 	relay/notify.h relay/notify.c relay/pulse.h \
+	relay/capacity.h relay/capacity.c relay/check.h relay/check.c \
 	relay/commands.h relay/commands.c
 librelay_la_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS) $(SQLITE_CFLAGS) $(JANSSON_CFLAGS) $(SYSTEMD_CFLAGS) $(SECCOMP_CFLAGS)
 librelay_la_LIBADD = liblink.la libbox.la libdirectory.la libsphinx.la libconfig.la libbase.la \

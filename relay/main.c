@@ -34,12 +34,15 @@ static const struct tm_command commands[] = {
    "The length of an epoch is the document's, if there is one already, else SECONDS, else 86400, the default network's; it says so, as keys "
    "for epochs of another length would fit no document.",
    tm_relay_keygen, tm_relay_keygen_options},
-  {"check-config", "", "Read the configuration and say what is wrong and what to do.\v"
-   "Every mistake in the configuration is reported at once, with file and line; then what is wrong with the files that it names, keys too. Notes "
-   "say what is missing still.",
+  {"check-config", "", "Read the configuration, look at this machine, and say what is wrong and what to do.\v"
+   "Every mistake in the configuration is reported at once, with file and line. If there is none, the rest follows: the files that it names, "
+   "their modes and owners, keys, the document and what it says of this relay, the address to bind, room on the disk, open files. At last it "
+   "measures for a second what this machine carries, and compares that with what the configuration and the document promise.\n\n"
+   "Lines begin with the file, and the line where there is one. Errors keep the relay from working. Those with \"warning:\" cost packets, now or some "
+   "day; those with \"note:\" say what is missing still. Exit status: 0 no error; 1 errors; 2 it was called wrongly.",
    tm_relay_check_config, NULL},
   {"run", "", "Be a relay until told to stop.\v"
-   "In the foreground, logging to standard error.",
+   "In the foreground, logging to standard error. What keeps it from starting it says there in the words of check-config.",
    tm_relay_run, NULL},
   {"status", "[--json] [--watch]", "Ask the running relay how it is.\v"
    "Asks the relay that runs with this configuration how it is, and prints that in some twenty lines: roles, document, links, packets a second "

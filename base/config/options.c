@@ -349,3 +349,21 @@ void tm_options_free(const struct tm_option_table *table, void *values)
     }
   memset(values, 0, table->size);
 }
+
+int tm_options_line(const char *path, const char *option)
+{
+  size_t n = strlen(option), len;
+  uint8_t *text;
+  int line = 0, found = 0;
+
+  if (tm_file_read(path, TM_OPTIONS_FILE_MAX, &text, &len) != TM_OK)
+    return 0;
+  for (const char *at = (const char *)text; at != NULL && found == 0; at = strchr(at, '\n')) {
+    at += line++ > 0;
+    at += strspn(at, " \t");
+    if (strncmp(at, option, n) == 0 && at[n + strspn(at + n, " \t")] == '=')
+      found = line;
+  }
+  tm_file_free(text, len);
+  return found;
+}

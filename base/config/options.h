@@ -103,6 +103,9 @@ typedef void tm_option_differs(void *arg, const struct tm_option *option, bool t
 size_t tm_options_reload(const struct tm_option_table *table, void *values, void *fresh, tm_option_differs *differs,
                          void *arg);
 
+/* The line in which the file sets that option; 0: nowhere, or it cannot be read. For what is found out after the load. */
+int tm_options_line(const char *path, const char *option);
+
 /* A configuration file with every option, its text, range and default; it loads as it is. */
 void tm_options_print_sample(const struct tm_option_table *table, FILE *out);
 /* The same as the OPTIONS part of a manual page, troff with man macros, .TP for each option. */

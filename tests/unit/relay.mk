@@ -1,5 +1,5 @@
 if HAVE_CMOCKA
-relay_tests = test_relay test_relay_cover test_relay_documents test_limits test_entry test_mix test_ring test_tagtable test_journal test_replay test_replay_kill test_counters test_keys test_worker test_store test_relay_options \
+relay_tests = test_relay test_relay_cover test_relay_documents test_limits test_entry test_mix test_ring test_tagtable test_journal test_replay test_replay_kill test_counters test_keys test_worker test_store test_relay_options test_check \
 	test_anonymity test_cover test_status test_control
 # A sanitizer brings its own malloc: there is nothing to count there.
 if !INSTRUMENTED
@@ -93,6 +93,10 @@ test_status_LDADD = $(RELAY_TEST_LIBS) -lm
 test_control_SOURCES = tests/unit/test_control.c
 test_control_CFLAGS = $(RELAY_TEST_CFLAGS)
 test_control_LDADD = $(RELAY_TEST_LIBS)
+
+test_check_SOURCES = tests/unit/test_check.c
+test_check_CFLAGS = $(RELAY_TEST_CFLAGS)
+test_check_LDADD = $(RELAY_TEST_LIBS)
 
 test_flow_SOURCES = tests/unit/test_flow.c
 test_flow_CFLAGS = $(RELAY_TEST_CFLAGS)
