@@ -17,12 +17,12 @@
 #include "base/file.h"
 #include "link/link.h"
 #include "relay/keys.h"
+#include "relay/process.h"
 #include "relay/replay.h"
 
 #include "relay/check.h"
 
 #define AUTHORITIES_MAX (64 * 1024)
-#define FILES_BESIDES_LINKS 256
 #define MEGA 1000000
 #define PATH_ROOM (TM_OPTION_PATH_MAX + 64)
 
@@ -75,8 +75,10 @@ static void check_state_dir(struct tm_check *c)
   }
   if (!S_ISDIR(st.st_mode))
     say(c, ERROR, "state-dir", NULL, "%s is no directory", dir);
-  else if (access(dir, R_OK | W_OK | X_OK) != 0)
+  else if (st.st_uid != geteuid() || access(dir, R_OK | W_OK | X_OK) != 0)
     say(c, ERROR, "state-dir", NULL, "the user of this relay (%u) may not use %s: chown -R %u %s", (unsigned)geteuid(), dir, (unsigned)geteuid(), dir);
+  else if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+    say(c, ERROR, "state-dir", NULL, "others may write in %s: chmod 700 %s", dir, dir);
   else if ((st.st_mode & (S_IRWXG | S_IRWXO)) != 0)
     say(c, WARNING, "state-dir", NULL, "others may look into %s: chmod 700 %s", dir, dir);
 }
@@ -313,14 +315,14 @@ static void check_port(struct tm_check *c)
 static void check_files_open(struct tm_check *c)
 {
   uint64_t links = (c->config->roles & TM_ROLE_ENTRY) != 0 ? c->config->max_clients : 0;
-  uint64_t others = 2 * TM_DOCUMENT_RELAYS_MAX + c->config->handshakes_max + FILES_BESIDES_LINKS;
+  uint64_t want = tm_process_files(c->config);
   struct rlimit limit;
 
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_max >= links + others)
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_max >= want)
     return;
   say(c, WARNING, links > 0 ? "max-clients" : "roles", NULL,
-      "so many links want %" PRIu64 " open files and this process may have %" PRIu64 ": LimitNOFILE=%" PRIu64 " in the unit (ulimit -n)", links + others,
-      (uint64_t)limit.rlim_max, links + others);
+      "so many links want %" PRIu64 " open files and this process may have %" PRIu64 ": LimitNOFILE=%" PRIu64 " in the unit (ulimit -n)", want,
+      (uint64_t)limit.rlim_max, want);
 }
 
 static void check_room(struct tm_check *c)

@@ -1,7 +1,6 @@
 #include "config.h"
 
 #include <sys/file.h>
-#include <sys/resource.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,14 +23,14 @@
 #include "relay/check.h"
 #include "relay/engine.h"
 #include "relay/keys.h"
-#include "relay/network.h"
 #include "relay/options.h"
+#include "relay/process.h"
+#include "relay/sandbox.h"
 #include "relay/watch.h"
 
 #include "relay/commands.h"
 
 #define DEFAULT_EPOCHS 8
-#define FILES_BESIDES_LINKS 256 /* event loop, rings, database, log */
 #define DESCRIPTOR_NAME "descriptor"
 
 int tm_relay_load(const struct tm_command_call *call, struct tm_relay_config *config)
@@ -234,6 +233,7 @@ int tm_relay_keygen(const struct tm_command_call *call)
 {
   struct keygen k = {.epochs = DEFAULT_EPOCHS};
   struct tm_relay_config config;
+  char why[TM_PROCESS_WHY_MAX];
   uint64_t now;
   int r;
 
@@ -244,8 +244,8 @@ int tm_relay_keygen(const struct tm_command_call *call)
   now = tm_clock_wall_ms(&tm_clock_system) / 1000 / k.epoch_s;
   if (!k.has_from)
     k.from = now;
-  if (tm_dir_make(config.state_dir) != TM_OK)
-    r = tm_command_fail(call, "%s: it is no directory, and none can be made there", config.state_dir);
+  if (tm_process_make_state(&config, why) != TM_OK)
+    r = tm_command_fail(call, "%s", why);
   if (r == TM_EXIT_OK)
     r = note_epoch_length(call, &config, &k);
   if (r == TM_EXIT_OK)
@@ -254,6 +254,12 @@ int tm_relay_keygen(const struct tm_command_call *call)
     r = write_descriptor(call, &config, k.from < now ? k.from : now);
   tm_options_free(&tm_relay_options, &config);
   return r;
+}
+
+/* Where there is no state yet, and nobody is named, there is nobody to become; what is missing is said by whoever needs it. */
+static int become(const struct tm_relay_config *config, char why[static TM_PROCESS_WHY_MAX])
+{
+  return config->user == NULL && access(config->state_dir, F_OK) != 0 ? TM_OK : tm_process_become(config, why);
 }
 
 /* ---- check-config ---- */
@@ -293,11 +299,16 @@ int tm_relay_check_config(const struct tm_command_call *call)
   const struct tm_relay_call *own = call->arg;
   struct tm_relay_config config;
   struct tm_check check = {.config = &config, .path = own->config_path, .now_s = tm_clock_wall_ms(&tm_clock_system) / 1000, .out = stdout};
+  char why[TM_PROCESS_WHY_MAX];
   int r;
 
   tm_command_parse(call, NULL, NULL, NULL);
   if ((r = tm_relay_load(call, &config)) != TM_EXIT_OK)
     return r;
+  if (become(&config, why) != TM_OK) {
+    printf("%s: %s\n", own->config_path, why);
+    check.errors++;
+  }
   tm_check_all(&check);
   fflush(stdout);
   check_capacity(&check);
@@ -310,21 +321,6 @@ int tm_relay_check_config(const struct tm_command_call *call)
 }
 
 /* ---- run ---- */
-
-/* A link is a descriptor, and the usual soft limit of 1,024 is no relay's. */
-static void raise_descriptor_limit(const struct tm_relay_config *config)
-{
-  rlim_t links = (config->roles & TM_ROLE_ENTRY) != 0 ? config->max_clients : 0;
-  rlim_t want = links + 2 * TM_DOCUMENT_RELAYS_MAX + config->handshakes_max + FILES_BESIDES_LINKS;
-  struct rlimit limit;
-
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= want)
-    return;
-  limit.rlim_cur = want < limit.rlim_max ? want : limit.rlim_max;
-  if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < want)
-    tm_log(TM_LOG_WARN, "relay", "fewer files may be open than links are allowed; raise the limit (ulimit -n, LimitNOFILE)",
-           TM_KV_INT("limit", limit.rlim_cur), TM_KV_INT("wanted", want), TM_KV_END);
-}
 
 /* It is ending: one more word to end must not kill it before it has closed its files. */
 static void block_signals(void)
@@ -369,26 +365,52 @@ static bool may_start(const struct tm_relay_config *config, const char *path)
   return check.errors == 0;
 }
 
+/* Limits while it still may, then the user, then what an ordinary user can do. Returns enum tm_exit. */
+static int prepare_process(const struct tm_command_call *call, const struct tm_relay_config *config, const char *path)
+{
+  char why[TM_PROCESS_WHY_MAX];
+
+  tm_process_harden();
+  if (tm_process_limits(config, why) != TM_OK || become(config, why) != TM_OK)
+    return tm_command_fail(call, "%s", why);
+  tm_process_harden();
+  tm_process_check_locking(config);
+  if (access(config->state_dir, F_OK) == 0 && lock_state(call, config) != TM_EXIT_OK)
+    return TM_EXIT_FAILED;
+  return may_start(config, path) ? TM_EXIT_OK : TM_EXIT_FAILED;
+}
+
+static int run_engine(const struct tm_engine_config *engine_config)
+{
+  struct tm_engine *engine;
+  int r = TM_EXIT_FAILED;
+
+  if (tm_engine_new(&engine, engine_config) != TM_OK)
+    return r; /* it is in the log */
+  if (!engine_config->relay->sandbox || tm_sandbox_close() == TM_OK) {
+    tm_engine_run(engine);
+    r = TM_EXIT_OK;
+  }
+  block_signals();
+  tm_engine_free(engine);
+  return r;
+}
+
 int tm_relay_run(const struct tm_command_call *call)
 {
   const struct tm_relay_call *own = call->arg;
   struct tm_relay_config config;
-  struct tm_engine_config engine_config = {.relay = &config, .path = own->config_path, .clock = &tm_clock_system, .rng = &tm_rng_system, .signals = true};
-  struct tm_engine *engine;
+  struct tm_engine_config engine_config = {
+    .relay = &config, .path = own->config_path, .clock = &tm_clock_system, .rng = &tm_rng_system, .signals = true};
   int r;
 
   tm_command_parse(call, NULL, NULL, NULL);
   if ((r = tm_relay_load(call, &config)) != TM_EXIT_OK)
     return r;
   tm_log_set_level(config.log_level);
-  raise_descriptor_limit(&config);
-  r = TM_EXIT_FAILED;
-  if ((access(config.state_dir, F_OK) != 0 || lock_state(call, &config) == TM_EXIT_OK) && may_start(&config, own->config_path) && tm_engine_new(&engine, &engine_config) == TM_OK) {
-    tm_engine_run(engine);
-    block_signals();
-    tm_engine_free(engine);
-    r = TM_EXIT_OK;
-  }
+  r = prepare_process(call, &config, own->config_path);
+  if (r == TM_EXIT_OK)
+    r = run_engine(&engine_config);
   tm_options_free(&tm_relay_options, &config);
   return r;
 }

@@ -28,6 +28,7 @@ librelay_la_SOURCES = \
 	relay/observe.h relay/observe.c \
 	relay/engine.h relay/internal.h relay/engine.c relay/engine_packets.c relay/engine_cover.c \
 	relay/engine_document.c relay/engine_notify.c relay/limits.c relay/reload.c \
+	relay/process.h relay/process.c relay/sandbox.h relay/sandbox.c \
 	relay/notify.h relay/notify.c relay/pulse.h \
 	relay/capacity.h relay/capacity.c relay/check.h relay/check.c \
 	relay/commands.h relay/commands.c

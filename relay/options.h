@@ -6,6 +6,7 @@
 #ifndef TM_RELAY_OPTIONS_H
 #define TM_RELAY_OPTIONS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/config/options.h"
@@ -14,6 +15,8 @@
 struct tm_relay_config {
   char *name;
   char *state_dir;
+  char *user;         /* NULL: the owner of state_dir */
+  bool sandbox;
   char *address;      /* announced in the descriptor */
   char *listen;       /* bound; NULL: address */
   unsigned roles;     /* enum tm_role bits */

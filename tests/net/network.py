@@ -94,6 +94,8 @@ class Relay:
                    "workers": "1", "counters-file": f'"{self.counters_file}"'}
         if self.role == "mix":
             options["layer"] = str(self.layer)
+        if os.geteuid() == 0:
+            options["user"] = "root"  # all of it belongs to whoever runs the network
         options.update(self.options)
         options.update(extra)
         self.config.write_text("".join(f"{k} = {v}\n" for k, v in options.items()))

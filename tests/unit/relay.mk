@@ -1,5 +1,5 @@
 if HAVE_CMOCKA
-relay_tests = test_relay test_relay_cover test_relay_documents test_limits test_entry test_mix test_ring test_tagtable test_journal test_replay test_replay_kill test_counters test_keys test_worker test_store test_relay_options test_check \
+relay_tests = test_relay test_relay_cover test_relay_documents test_limits test_entry test_mix test_ring test_tagtable test_journal test_replay test_replay_kill test_counters test_keys test_worker test_store test_relay_options test_check test_sandbox \
 	test_anonymity test_cover test_status test_control
 # A sanitizer brings its own malloc: there is nothing to count there.
 if !INSTRUMENTED
@@ -81,6 +81,10 @@ test_worker_LDADD = $(RELAY_TEST_LIBS)
 test_store_SOURCES = tests/unit/test_store.c
 test_store_CFLAGS = $(RELAY_TEST_CFLAGS)
 test_store_LDADD = $(RELAY_TEST_LIBS)
+
+test_sandbox_SOURCES = tests/unit/test_sandbox.c
+test_sandbox_CFLAGS = $(RELAY_TEST_CFLAGS)
+test_sandbox_LDADD = $(RELAY_TEST_LIBS)
 
 test_relay_options_SOURCES = tests/unit/test_relay_options.c
 test_relay_options_CFLAGS = $(RELAY_TEST_CFLAGS)
