@@ -8,6 +8,7 @@ EXTRA_DIST += \
 	doc/performance.md \
 	doc/performance.svg \
 	doc/performance-relay.svg \
+	doc/grafana/tidemill-relay.json \
 	doc/spec/packet.md \
 	doc/spec/link.md \
 	doc/spec/directory.md \

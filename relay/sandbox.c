@@ -33,8 +33,8 @@ static const char *const plain[] = {
   "sendmsg", "recvmsg",
   /* memory; mmap and mprotect have rules of their own */
   "brk", "munmap", "mremap", "madvise", "mlock", "mlock2", "munlock", "mincore", "membarrier",
-  /* threads that are there */
-  "futex", "futex_waitv", "sched_yield", "sched_getaffinity", "getcpu", "rt_sigprocmask", "rt_sigreturn", "sigaltstack",
+  /* threads that are there, and the first steps of one that has not got the processor yet */
+  "set_robust_list", "rseq", "futex", "futex_waitv", "sched_yield", "sched_getaffinity", "getcpu", "rt_sigprocmask", "rt_sigreturn", "sigaltstack",
   "restart_syscall", "exit", "exit_group",
   /* time, chance, itself */
   "clock_gettime", "clock_getres", "clock_nanosleep", "nanosleep", "gettimeofday", "time", "getrandom", "getrusage", "times", "sysinfo", "uname",

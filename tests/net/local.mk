@@ -12,6 +12,7 @@ EXTRA_DIST += \
 	tests/net/test_cover.py \
 	tests/net/test_documents.py \
 	tests/net/test_manager.py \
+	tests/net/test_operator.py \
 	tests/net/test_people.py \
 	tests/net/test_pool.py \
 	tests/net/test_quickstart.py \

@@ -1,6 +1,6 @@
 if HAVE_CMOCKA
 relay_tests = test_relay test_relay_cover test_relay_documents test_limits test_entry test_mix test_ring test_tagtable test_journal test_replay test_replay_kill test_counters test_keys test_worker test_store test_relay_options test_check test_sandbox \
-	test_anonymity test_cover test_status test_control
+	test_anonymity test_cover test_status test_control test_metrics
 # A sanitizer brings its own malloc: there is nothing to count there.
 if !INSTRUMENTED
 relay_tests += test_flow
@@ -93,6 +93,10 @@ test_relay_options_LDADD = $(RELAY_TEST_LIBS)
 test_status_SOURCES = tests/unit/test_status.c
 test_status_CFLAGS = $(RELAY_TEST_CFLAGS)
 test_status_LDADD = $(RELAY_TEST_LIBS) -lm
+
+test_metrics_SOURCES = tests/unit/test_metrics.c tests/unit/directory_fixture.h tests/unit/directory_fixture.c
+test_metrics_CFLAGS = $(RELAY_TEST_CFLAGS)
+test_metrics_LDADD = $(RELAY_TEST_LIBS)
 
 test_control_SOURCES = tests/unit/test_control.c
 test_control_CFLAGS = $(RELAY_TEST_CFLAGS)

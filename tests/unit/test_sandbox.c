@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <pwd.h>
+#include <sched.h>
 #include <signal.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -59,6 +60,8 @@ static int in_child(int (*run)(void), char said[static 4096])
 
 /* ---- forbidden ---- */
 
+static void *nothing(void *arg) { return arg; }
+
 static int (*forbidden)(void);
 
 static int after_closing(void)
@@ -95,7 +98,6 @@ static int make_code(void)
   return mprotect(p, 4096, PROT_READ | PROT_EXEC);
 }
 
-static void *nothing(void *arg) { return arg; }
 static int make_thread(void)
 {
   pthread_t thread;
@@ -204,6 +206,36 @@ static void test_what_relays_do_goes_on(void **state)
   (void)state;
   forbidden = what_relays_do;
   status = in_child(after_closing, said);
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+    fail_msg("status %x: %s", (unsigned)status, said);
+}
+
+/* On one processor, threads that were just made have not begun when the filter closes. */
+static int young_threads(void)
+{
+  pthread_t thread[16];
+  cpu_set_t one;
+  size_t n = 0;
+
+  CPU_ZERO(&one);
+  CPU_SET((size_t)sched_getcpu(), &one);
+  if (sched_setaffinity(0, sizeof one, &one) != 0)
+    return 91;
+  while (n < 16 && pthread_create(&thread[n], NULL, nothing, NULL) == 0)
+    n++;
+  if (tm_sandbox_close() != TM_OK)
+    return EXIT_NOT_CLOSED;
+  for (size_t i = 0; i < n; i++)
+    pthread_join(thread[i], NULL);
+  return n == 16 ? 0 : 92;
+}
+
+static void test_threads_that_have_not_begun_go_on(void **state)
+{
+  char said[4096];
+  int status = in_child(young_threads, said);
+
+  (void)state;
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
     fail_msg("status %x: %s", (unsigned)status, said);
 }
@@ -347,6 +379,7 @@ int main(void)
     cmocka_unit_test(test_the_log_says_that_there_is_none),
 #endif
     cmocka_unit_test(test_what_relays_do_goes_on),
+    cmocka_unit_test(test_threads_that_have_not_begun_go_on),
     cmocka_unit_test(test_it_is_never_root_by_itself),
     cmocka_unit_test(test_state_is_ours_alone),
     cmocka_unit_test(test_no_core_and_no_new_privileges),
