@@ -281,7 +281,7 @@ static struct tm_params params_of(const struct tm_relay_config *config)
   return params;
 }
 
-static void check_capacity(struct tm_check *check)
+void tm_relay_check_capacity(struct tm_check *check)
 {
   struct tm_params params = params_of(check->config);
   long cores = sysconf(_SC_NPROCESSORS_ONLN), pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
@@ -311,7 +311,7 @@ int tm_relay_check_config(const struct tm_command_call *call)
   }
   tm_check_all(&check);
   fflush(stdout);
-  check_capacity(&check);
+  tm_relay_check_capacity(&check);
   if (check.errors > 0)
     printf("%zu error%s\n", check.errors, check.errors > 1 ? "s" : "");
   else

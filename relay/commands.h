@@ -15,6 +15,10 @@ struct tm_relay_call {
 struct tm_relay_config;
 int tm_relay_load(const struct tm_command_call *call, struct tm_relay_config *config);
 
+/* Measures for a second what this machine carries, prints it to check->out, and warns of what promises more. */
+struct tm_check;
+void tm_relay_check_capacity(struct tm_check *check);
+
 /* For the command table. */
 extern const struct argp_option tm_relay_keygen_options[], tm_relay_status_options[], tm_relay_print_options_options[];
 

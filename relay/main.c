@@ -46,7 +46,7 @@ static const struct tm_command commands[] = {
    tm_relay_run, NULL},
   {"status", "[--json] [--watch]", "Ask the running relay how it is.\v"
    "Asks the relay that runs with this configuration how it is, and prints that in some twenty lines: roles, document, links, packets a second "
-   "and in all, what was dropped and why, the mix and its entropy, keys, boxes, alarms, and what is due next. With --json it prints one line of "
+   "and in all, what was dropped and why, the mix and its entropy, keys, boxes, alarms, and what is due next; then, after a second, what this machine carries, as check-config does. With --json it prints one line of "
    "JSON, see STATUS below. With --watch it looks again every two seconds until Ctrl-C and shows rates between two looks: on a terminal as one "
    "screen that stays in its place, elsewhere one after the other, with a blank line in between (with --json a line each). Only the relay's own "
    "user and root may ask. If the relay does not run, it says so and exits with 1.",

@@ -15,6 +15,7 @@
 #include <jansson.h>
 
 #include "base/clock.h"
+#include "relay/check.h"
 #include "relay/commands.h"
 #include "relay/status_ask.h"
 #include "relay/status_text.h"
@@ -76,6 +77,17 @@ static bool print_json(const json_t *status)
   return json_dumpf(status, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII) == 0 && putchar('\n') != EOF && fflush(stdout) == 0;
 }
 
+/* The status is there at once; this takes a second more, so programs and the live screen do without. */
+static bool say_capacity(const struct tm_command_call *call, const struct tm_relay_config *config)
+{
+  const struct tm_relay_call *own = call->arg;
+  struct tm_check check = {.config = config, .path = own->config_path, .out = stdout};
+
+  putchar('\n');
+  tm_relay_check_capacity(&check);
+  return fflush(stdout) == 0;
+}
+
 static int look_once(const struct tm_command_call *call, const struct tm_relay_config *config, bool json)
 {
   char why[TM_STATUS_REASON_MAX];
@@ -88,7 +100,7 @@ static int look_once(const struct tm_command_call *call, const struct tm_relay_c
     good = print_json(status);
   else {
     tm_status_print(stdout, status, NULL, 0);
-    good = fflush(stdout) == 0;
+    good = fflush(stdout) == 0 && say_capacity(call, config);
   }
   json_decref(status);
   return good ? TM_EXIT_OK : TM_EXIT_FAILED;

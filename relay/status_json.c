@@ -167,7 +167,6 @@ json_t *tm_status_json(const struct tm_status *s)
   json_object_set_new(root, "alarms", alarms_json(&s->totals));
   json_object_set_new(root, "next", next_json(s));
   json_object_set_new(root, "memory", memory_json(s));
-  json_object_set_new(root, "capacity", json_null());
   add_to_totals(root, s);
   return root;
 }

@@ -266,13 +266,11 @@ static void say_next(FILE *out, const json_t *s)
 
 static void say_machine(FILE *out, const json_t *s)
 {
-  const json_t *m = at(s, "memory"), *c = at(s, "capacity");
+  const json_t *m = at(s, "memory");
 
   if (json_is_object(m))
     fprintf(out, "Memory    %.1f MB in use, %.1f MB taken from the system for it\n", (double)number(m, "allocated_bytes") / 1e6,
             (double)number(m, "resident_bytes") / 1e6);
-  if (json_is_object(c))
-    fprintf(out, "Capacity  %" PRIu64 " packets/s by this machine's processors\n", number(c, "packets_per_second"));
 }
 
 void tm_status_print(FILE *out, const json_t *status, const json_t *before, double seconds)

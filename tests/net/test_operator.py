@@ -70,6 +70,7 @@ def test_status_agrees_with_the_counters(network):
 def test_status_is_for_people_too(network):
     text = ask(network)
     assert "mix2a" in text and "packets" in text and "\x1b" not in text
+    assert re.search(r"this machine carries about \d+ packets a second", text)
     socket = network.relays["mix2a"].dir / "state" / "control"
     assert stat.S_IMODE(socket.stat().st_mode) == 0o600
 
