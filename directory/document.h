@@ -17,6 +17,7 @@
 #define TM_DOCUMENT_LAYERS 3
 #define TM_DOCUMENT_AUTHORITIES_MAX 32
 #define TM_RELAY_NAME_MAX 31         /* [a-z0-9-], first a letter */
+#define TM_LINK_MIN_US 100           /* link_us, if not 0 */
 #define TM_COVER_MIN_MS 10           /* loop_ms and dummy_ms, if not 0 */
 #define TM_TICK_MAX_US 60000000      /* tick_us: the time after which a silent link ends (doc/spec/link.md, section 5) */
 #define TM_ADDRESS_MAX 63            /* "127.0.0.1:4711", "[::1]:4711" */
@@ -38,6 +39,7 @@ struct tm_params {
   uint32_t pool_floor;         /* at each interval the relay fills the pool with its own dummies up to so many */
   uint32_t loop_ms;            /* mean interval of a relay's loops to itself; 0: none */
   uint32_t dummy_ms;           /* mean interval of a relay's dummies; 0: none */
+  uint32_t link_us;            /* a relay sends one cell so often on each link to another; 0: when there is one */
   uint32_t slot_ms;            /* length of a slot: slot number = unix milliseconds / slot_ms */
   uint32_t slot_lag_ms;        /* a slot is read no sooner than so long after its end */
   uint32_t sequences;          /* K: conversations and decoys of every client */

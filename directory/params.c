@@ -40,6 +40,9 @@ static const struct tm_param table[] = {
    "alarm, within ten such intervals: less than packets take to leave a mix."},
   {AT(dummy_ms), 0, 3600000, 500, NULL, "milliseconds",
    "Mean interval at which a relay sends dummies, decoy requests of its own; 0: none."},
+  {AT(link_us), 0, 1000000, 0, NULL, "microseconds",
+   "Interval at which a relay sends one cell, of a packet or padding, on each link to another relay; 0: a cell when "
+   "there is one. Shorter than the time between packets on the busiest link, or packets are dropped."},
   {AT(slot_ms), 100, 86400000, 30000, NULL, "milliseconds",
    "Length of a slot, in which each sequence may write one box. Slot number = unix milliseconds / slot_ms."},
   {AT(slot_lag_ms), 0, 86400000, 60000, NULL, "milliseconds",
@@ -138,6 +141,8 @@ const char *tm_params_conflict(const struct tm_params *p)
     return "key_grace_s is more than epoch_s: a relay would have to try three keys";
   if ((p->loop_ms != 0 && p->loop_ms < TM_COVER_MIN_MS) || (p->dummy_ms != 0 && p->dummy_ms < TM_COVER_MIN_MS))
     return "loop_ms and dummy_ms must be 0 (none) or at least 10: relays would do little but make cover";
+  if (p->link_us != 0 && p->link_us < TM_LINK_MIN_US)
+    return "link_us must be 0 (none) or at least 100: links would carry little but padding";
   if (p->tick_us > TM_TICK_MAX_US)
     return "tick_us is more than 60000000: a link ends after 60 s of silence, so that no client would keep one";
   if (p->downlink_us >= p->tick_us)

@@ -18,6 +18,7 @@ librelay_la_SOURCES = \
 	relay/entry.h relay/entry.c \
 	relay/topology.h relay/topology.c \
 	relay/network.h relay/network.c \
+	relay/pace.h relay/pace.c \
 	relay/watch.h relay/watch.c \
 	relay/options.h relay/options.c \
 	relay/rates.h relay/rates.c \

@@ -5,14 +5,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <event2/event.h>
 #include <sodium.h>
 
+#include "relay/pace.h"
 #include "relay/topology.h"
 
 #include "relay/network.h"
 
 #define DIAL_FIRST_MS 250
 #define DIAL_MOST_MS 5000
+#define LEAST_BEAT_US 1000 /* shorter intervals: several cells a beat */
 #define SPARE_CELLS 1536 /* what leaves in one turn of the loop at a hundred thousand packets a second, several times */
 
 /* A relay that we send to. */
@@ -20,6 +23,7 @@ struct dialled {
   struct tm_network *net;
   struct tm_link_dialer *dialer;
   bool up;
+  struct tm_pace_queue waiting; /* for their beats; has room only while links are paced */
   uint8_t identity[32];
   char address[TM_ADDRESS_MAX + 1];
 };
@@ -37,6 +41,8 @@ struct tm_network {
   uint8_t identity[32];
   struct tm_link_context *links;
   struct tm_link_listener *listener;
+  struct tm_pace pace;
+  struct event *beat;       /* pending while links are paced */
   struct dialled **dialled; /* by ascending identity */
   size_t n_dialled;
   LIST_HEAD(, accepted) accepted;
@@ -189,6 +195,8 @@ static void dialled_down(void *arg, struct tm_link *link, int reason)
   if (d->up)
     d->net->n_up--;
   d->up = false;
+  while (tm_pace_queue_first(&d->waiting) != NULL)
+    tm_pace_queue_drop(&d->waiting); /* as what waits in a link is gone with it */
 }
 
 static const struct tm_link_events dial_events = {
@@ -221,7 +229,68 @@ static struct dialled *dial(struct tm_network *net, const struct tm_relay_info *
 static void hang_up(struct dialled *d)
 {
   tm_link_dialer_free(d->dialer);
+  tm_pace_queue_free(&d->waiting);
   free(d);
+}
+
+/* ---- links at a constant rate ---- */
+
+/* What has waited longest, or padding: nobody who counts cells learns which. What does not fit into the link stays. */
+static bool send_one(struct dialled *d, struct tm_link *link, const uint8_t *padding)
+{
+  const uint8_t *cell = tm_pace_queue_first(&d->waiting);
+
+  if (tm_link_send(link, cell != NULL ? cell : padding) != TM_OK)
+    return false;
+  if (cell != NULL)
+    tm_pace_queue_drop(&d->waiting);
+  return true;
+}
+
+static void on_beat(evutil_socket_t fd, short what, void *arg)
+{
+  struct tm_network *net = arg;
+  size_t beats = tm_pace_beats(&net->pace, tm_clock_mono_ms(net->config.clock));
+  uint8_t padding[TM_CELL_LEN];
+
+  (void)fd;
+  (void)what;
+  tm_cell_padding(padding);
+  for (size_t i = 0; i < net->n_dialled; i++) {
+    struct tm_link *link = tm_link_dialer_link(net->dialled[i]->dialer);
+    for (size_t k = 0; link != NULL && k < beats && send_one(net->dialled[i], link, padding); k++)
+      ;
+  }
+}
+
+/* Not paced any more: what waits goes out at once, as far as there is room. */
+static void let_go(struct dialled *d)
+{
+  struct tm_link *link = tm_link_dialer_link(d->dialer);
+  const uint8_t *cell;
+
+  while (link != NULL && (cell = tm_pace_queue_first(&d->waiting)) != NULL && tm_link_send(link, cell) == TM_OK)
+    tm_pace_queue_drop(&d->waiting);
+  tm_pace_queue_free(&d->waiting);
+}
+
+static int pace_links(struct tm_network *net, uint32_t interval_us)
+{
+  uint32_t every_us = interval_us < LEAST_BEAT_US ? LEAST_BEAT_US : interval_us;
+  struct timeval every = {.tv_sec = every_us / 1000000, .tv_usec = every_us % 1000000};
+  int err = TM_OK;
+
+  for (size_t i = 0; i < net->n_dialled; i++)
+    if (interval_us == 0)
+      let_go(net->dialled[i]);
+    else if (net->dialled[i]->waiting.cells == NULL && err == TM_OK)
+      err = tm_pace_queue_init(&net->dialled[i]->waiting, net->config.egress_queue);
+  if (interval_us == net->pace.interval_us)
+    return err;
+  tm_pace_start(&net->pace, interval_us, tm_clock_mono_ms(net->config.clock));
+  if (interval_us == 0)
+    return event_del(net->beat) == 0 ? err : TM_E_IO;
+  return event_add(net->beat, &every) == 0 ? err : TM_E_NOMEM;
 }
 
 /* ---- life ---- */
@@ -253,8 +322,11 @@ int tm_network_new(struct tm_network **out, const struct tm_network_config *conf
   links.max_links = config->max_clients + TM_DOCUMENT_RELAYS_MAX + config->limits.handshakes;
   links.handshake_ms = config->handshake_ms;
   links.limits = config->limits;
-  err = tm_link_context_new(&net->links, &links);
+  net->beat = event_new(config->base, -1, EV_PERSIST, on_beat, net);
+  err = net->beat == NULL ? TM_E_NOMEM : tm_link_context_new(&net->links, &links);
   if (err != TM_OK) {
+    if (net->beat != NULL)
+      event_free(net->beat);
     free(net);
     return err;
   }
@@ -268,8 +340,11 @@ void tm_network_free(struct tm_network *net)
     return;
   tm_network_stop_listening(net);
   tm_link_context_free(net->links); /* every `down` has come after this */
-  for (size_t i = 0; i < net->n_dialled; i++)
+  for (size_t i = 0; i < net->n_dialled; i++) {
+    tm_pace_queue_free(&net->dialled[i]->waiting);
     free(net->dialled[i]);
+  }
+  event_free(net->beat);
   free(net->dialled);
   free(net->senders);
   free(net);
@@ -421,6 +496,8 @@ int tm_network_document(struct tm_network *net, const struct tm_document *doc)
   if (err != TM_OK)
     return err;
   err = dial_all(net, doc);
+  if (err == TM_OK)
+    err = pace_links(net, tm_document_params(doc)->link_us);
   return err != TM_OK ? err : verdict;
 }
 
@@ -440,12 +517,19 @@ int tm_network_send(struct tm_network *net, const uint8_t identity[static 32], c
 {
   struct dialled *d = find_dialled(net->dialled, net->n_dialled, identity);
   struct tm_link *link = d == NULL ? NULL : tm_link_dialer_link(d->dialer);
-  uint8_t cell[TM_CELL_LEN];
+  uint8_t cell[TM_CELL_LEN], *place;
 
   if (d == NULL)
     return TM_E_NOT_FOUND;
   if (link == NULL)
     return TM_E_CLOSED;
+  if (net->pace.interval_us > 0) {
+    place = tm_pace_queue_add(&d->waiting);
+    if (place == NULL)
+      return TM_E_FULL;
+    tm_cell_packet(place, packet);
+    return TM_OK;
+  }
   tm_cell_packet(cell, packet);
   return tm_link_send(link, cell);
 }
@@ -462,6 +546,7 @@ size_t tm_network_queued(const struct tm_network *net)
 
   for (size_t i = 0; i < net->n_dialled; i++) {
     struct tm_link *link = tm_link_dialer_link(net->dialled[i]->dialer);
+    n += net->dialled[i]->waiting.n;
     if (link != NULL)
       n += tm_link_queued(link);
   }

@@ -53,7 +53,7 @@ void tm_network_stop_listening(struct tm_network *net);
 
 /*
  * The document that holds from now on (copied from; it need not live): dials who is new in it, closes links to and from who is not in it any
- * more. Returns TM_E_NOT_FOUND if this relay itself is not in it, or TM_E_CONFLICT if it is there with other roles; it then is what both
+ * more, and paces those that it dials if link_us says so. Returns TM_E_NOT_FOUND if this relay itself is not in it, or TM_E_CONFLICT if it is there with other roles; it then is what both
  * agree on. TM_E_NOMEM: some relays are not dialled.
  */
 int tm_network_document(struct tm_network *net, const struct tm_document *doc) TM_MUST_CHECK;
@@ -79,6 +79,6 @@ struct tm_link_refused tm_network_refused(const struct tm_network *net);
 
 struct tm_link_io tm_network_io(const struct tm_network *net);
 size_t tm_network_relay_links(const struct tm_network *net); /* up, both directions */
-size_t tm_network_queued(const struct tm_network *net);      /* cells on dialled links that the kernel has not taken */
+size_t tm_network_queued(const struct tm_network *net);      /* cells on dialled links that the kernel has not taken; padding counts once it is in a link */
 
 #endif

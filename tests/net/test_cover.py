@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import network as net  # noqa: E402
 from hostile import Sender  # noqa: E402
 
-PARAMS = {"loop_ms": 100, "dummy_ms": 200, "request_timeout_ms": 4000}
+PARAMS = {"loop_ms": 100, "dummy_ms": 200, "request_timeout_ms": 4000, "link_us": 5000}
 ALARM = "own loops do not come home"
 QUIET = "own loops come home again"
 

@@ -22,6 +22,7 @@ VALID_MAX, EPOCH_MAX = 7_948_800, 253_402_300_799
 DASH = "—".encode()
 TICK_MAX_US = 60000000
 COVER_MIN_MS = 10
+LINK_MIN_US = 100
 
 
 # --- 2. Signed notes ---
@@ -140,7 +141,7 @@ PARAMS = [  # 6.
     ("epoch_s", 10, 2592000), ("key_grace_s", 1, 86400), ("packet_hops", 5, 5), ("packet_body", 2048, 2048),
     ("strategy", "poisson", "timed-pool"), ("mean_delay_ms", 1, 600000), ("pool_interval_ms", 10, 3600000),
     ("pool_min", 0, 1000000), ("pool_share_permille", 1, 1000), ("pool_floor", 0, 1000000), ("loop_ms", 0, 3600000),
-    ("dummy_ms", 0, 3600000), ("slot_ms", 100, 86400000), ("slot_lag_ms", 0, 86400000), ("sequences", 1, 256), ("tick_us", 500, 600000000), ("request_permille", 1, 1000),
+    ("dummy_ms", 0, 3600000), ("link_us", 0, 1000000), ("slot_ms", 100, 86400000), ("slot_lag_ms", 0, 86400000), ("sequences", 1, 256), ("tick_us", 500, 600000000), ("request_permille", 1, 1000),
     ("downlink_us", 100, 600000000), ("decoy_write_permille", 0, 1000), ("request_timeout_ms", 100, 3600000),
     ("box_expiry_s", 5, 7776000), ("work_bits", 0, 24)]
 PARAM_NAMES = [name for name, *_ in PARAMS]
@@ -327,6 +328,7 @@ def parse_params(lines):
     p = params
     require(p["key_grace_s"] <= p["epoch_s"] and p["downlink_us"] < p["tick_us"] <= TICK_MAX_US
             and all(p[name] == 0 or p[name] >= COVER_MIN_MS for name in ("loop_ms", "dummy_ms"))
+            and (p["link_us"] == 0 or p["link_us"] >= LINK_MIN_US)
             and p["box_expiry_s"] * 1000 > p["slot_ms"] + p["slot_lag_ms"]
             and p["slot_ms"] * p["request_permille"] >= 3 * p["sequences"] * p["tick_us"], "syntax")
     return params

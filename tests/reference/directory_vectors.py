@@ -7,7 +7,7 @@ from errors import refusal
 FROM = 1795492800   # 2026-11-24T04:00:00Z
 PARAMS = {"epoch_s": 3600, "key_grace_s": 600, "packet_hops": 5, "packet_body": 2048, "strategy": "poisson",
           "mean_delay_ms": 1000, "pool_interval_ms": 1000, "pool_min": 64, "pool_share_permille": 600, "pool_floor": 32,
-          "loop_ms": 200, "dummy_ms": 0,
+          "loop_ms": 200, "dummy_ms": 0, "link_us": 0,
           "slot_ms": 30000, "slot_lag_ms": 60000, "sequences": 8, "tick_us": 500000, "request_permille": 800,
           "downlink_us": 250000, "decoy_write_permille": 500, "request_timeout_ms": 20000, "box_expiry_s": 604800,
           "work_bits": 13}
@@ -157,7 +157,7 @@ def good_documents(world):
     longest = d.signature_line(d.Key("w" * 63, b"\7" * 32), bytes(1020))
     rekeyed = world.document(params={**PARAMS, "strategy": "timed-pool", "epoch_s": 2592000, "key_grace_s": 86400,
                                      "request_permille": 1000,
-                                     "loop_ms": 10, "dummy_ms": 3600000}, epoch=FROM // 2592000,
+                                     "loop_ms": 10, "dummy_ms": 3600000, "link_us": 100}, epoch=FROM // 2592000,
                              network="n" * 31, valid_until=FROM + d.VALID_MAX)
     note = sign(text)
     lines = note[note.rindex(b"\n\n") + 2:].splitlines(keepends=True)
@@ -287,6 +287,8 @@ def changed_values(t, one):
         ("grace longer than an epoch", one("key_grace_s 600", "key_grace_s 3601"), "syntax"),
         ("loops too often", one("loop_ms 200", "loop_ms 9"), "syntax"),
         ("dummies too often", one("dummy_ms 0", "dummy_ms 1"), "syntax"),
+        ("cells too often", one("link_us 0", "link_us 99"), "syntax"),
+        ("cells too seldom", one("link_us 0", "link_us 1000001"), "syntax"),
         ("downlink as slow as the clock", one("downlink_us 250000", "downlink_us 500000"), "syntax"),
         ("clock slower than a link lives",
          one("slot_ms 30000\nparam slot_lag_ms 60000\nparam sequences 8\nparam tick_us 500000",

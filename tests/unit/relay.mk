@@ -1,5 +1,5 @@
 if HAVE_CMOCKA
-relay_tests = test_relay test_relay_cover test_relay_documents test_limits test_entry test_mix test_ring test_tagtable test_journal test_replay test_replay_kill test_counters test_keys test_worker test_store test_relay_options test_check test_sandbox \
+relay_tests = test_relay test_relay_cover test_relay_pace test_relay_documents test_limits test_entry test_mix test_ring test_tagtable test_journal test_replay test_replay_kill test_counters test_keys test_worker test_store test_relay_options test_check test_sandbox \
 	test_anonymity test_cover test_status test_control test_metrics
 # A sanitizer brings its own malloc: there is nothing to count there.
 if !INSTRUMENTED
@@ -19,6 +19,9 @@ test_relay_LDADD = $(RELAY_TEST_LIBS)
 test_relay_cover_SOURCES = tests/unit/test_relay_cover.c $(relay_net)
 test_relay_cover_CFLAGS = $(RELAY_TEST_CFLAGS)
 test_relay_cover_LDADD = $(RELAY_TEST_LIBS)
+test_relay_pace_SOURCES = tests/unit/test_relay_pace.c $(relay_net)
+test_relay_pace_CFLAGS = $(RELAY_TEST_CFLAGS)
+test_relay_pace_LDADD = $(RELAY_TEST_LIBS)
 test_relay_documents_SOURCES = tests/unit/test_relay_documents.c $(relay_net)
 test_relay_documents_CFLAGS = $(RELAY_TEST_CFLAGS)
 test_relay_documents_LDADD = $(RELAY_TEST_LIBS)

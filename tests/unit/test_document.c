@@ -500,6 +500,8 @@ static void test_param_conflicts(void **state)
   assert_int_equal(try_replaced("param loop_ms 200\n", "param loop_ms 0\n"), TM_OK);
   assert_int_equal(try_replaced("param dummy_ms 500\n", "param dummy_ms 1\n"), TM_E_SYNTAX);
   assert_int_equal(try_replaced("param dummy_ms 500\n", "param dummy_ms 0\n"), TM_OK);
+  assert_int_equal(try_replaced("param link_us 0\n", "param link_us 99\n"), TM_E_SYNTAX);
+  assert_int_equal(try_replaced("param link_us 0\n", "param link_us 100\n"), TM_OK);
   tm_params_standard(&p);
   p.slot_ms = 36000000;
   p.box_expiry_s = 7776000;
