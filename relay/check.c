@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include <netinet/in.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -298,7 +299,9 @@ static void check_port(struct tm_check *c)
   if (tm_link_address_parse(address, &addr, &len) != TM_OK)
     return;
   fd = socket(addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0 || bind(fd, (struct sockaddr *)&addr, len) != 0)
+  /* As the relay will do it: without V6ONLY "[::]" would collide with whatever has the port of an IPv4 address. */
+  if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0 ||
+      (addr.ss_family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one) != 0) || bind(fd, (struct sockaddr *)&addr, len) != 0)
     number = errno;
   if (fd >= 0)
     close(fd);

@@ -17,6 +17,8 @@
 
 #include "relay/control.h"
 
+#define PAUSE_MS 1000 /* after the system had no descriptor for one more */
+
 struct client {
   LIST_ENTRY(client) entry;
   struct tm_relay_control *control;
@@ -30,6 +32,7 @@ struct client {
 struct tm_relay_control {
   struct event_base *base;
   struct evconnlistener *listener;
+  struct event *resume;
   char *path;
   struct timeval patience;
   tm_relay_control_answer *answer;
@@ -163,6 +166,25 @@ static void on_client(struct evconnlistener *listener, evutil_socket_t fd, struc
   bufferevent_enable(c->bev, EV_READ | EV_WRITE);
 }
 
+/* The waiting connection stays in the backlog and would wake us at once, again and again. */
+static void on_no_accept(struct evconnlistener *listener, void *arg)
+{
+  struct tm_relay_control *control = arg;
+  const struct timeval pause = {.tv_sec = PAUSE_MS / 1000};
+
+  if (event_add(control->resume, &pause) == 0)
+    evconnlistener_disable(listener);
+}
+
+static void on_resume(evutil_socket_t fd, short what, void *arg)
+{
+  struct tm_relay_control *control = arg;
+
+  (void)fd;
+  (void)what;
+  evconnlistener_enable(control->listener);
+}
+
 static int listen_on(struct tm_relay_control *control)
 {
   int fd = tm_local_socket_bind(control->path);
@@ -171,8 +193,10 @@ static int listen_on(struct tm_relay_control *control)
     return TM_E_IO;
   control->listener = evconnlistener_new(control->base, on_client, control, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC,
                                          TM_RELAY_CONTROL_CLIENTS_MAX, fd);
-  if (control->listener != NULL)
+  if (control->listener != NULL) {
+    evconnlistener_set_error_cb(control->listener, on_no_accept);
     return TM_OK;
+  }
   close(fd);
   unlink(control->path);
   return TM_E_NOMEM;
@@ -193,7 +217,8 @@ int tm_relay_control_new(struct tm_relay_control **out, struct event_base *base,
   control->answer = answer;
   control->arg = arg;
   control->path = strdup(path);
-  if (control->path != NULL)
+  control->resume = evtimer_new(base, on_resume, control);
+  if (control->path != NULL && control->resume != NULL)
     err = listen_on(control);
   if (err != TM_OK) {
     tm_relay_control_free(control);
@@ -211,6 +236,8 @@ void tm_relay_control_free(struct tm_relay_control *control)
     evconnlistener_free(control->listener);
     unlink(control->path);
   }
+  if (control->resume != NULL)
+    event_free(control->resume);
   while (!LIST_EMPTY(&control->clients))
     client_free(LIST_FIRST(&control->clients));
   free(control->path);

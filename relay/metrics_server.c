@@ -124,6 +124,13 @@ static void on_other(struct evhttp_request *request, void *arg)
 
 /* ---- life ---- */
 
+/* The system has no descriptor. The waiting connection would wake us at once, again and again; it waits for the next metrics. arg is http's. */
+static void on_no_accept(struct evconnlistener *listener, void *arg)
+{
+  (void)arg;
+  evconnlistener_disable(listener);
+}
+
 static int listen_on(struct tm_metrics_server *s, const char *address)
 {
   struct sockaddr_storage addr;
@@ -136,6 +143,7 @@ static int listen_on(struct tm_metrics_server *s, const char *address)
                                         TM_METRICS_CONNECTIONS_MAX, (struct sockaddr *)&addr, (int)len);
   if (s->listener == NULL)
     return TM_E_IO;
+  evconnlistener_set_error_cb(s->listener, on_no_accept);
   bound = evhttp_bind_listener(s->http, s->listener);
   if (bound != NULL)
     return TM_OK;
@@ -200,6 +208,8 @@ void tm_metrics_server_set(struct tm_metrics_server *server, char *text, size_t 
   free(server->text);
   server->text = text;
   server->len = text == NULL ? 0 : len;
+  if (server->n < TM_METRICS_CONNECTIONS_MAX)
+    evconnlistener_enable(server->listener);
 }
 
 uint16_t tm_metrics_server_port(const struct tm_metrics_server *server)

@@ -14,7 +14,7 @@
 #define STATUS_EVERY_MS 10000
 #define PINGS 4 /* in an interval */
 
-/* A manager that is gone or slow must not hold up the relay: what cannot be sent is lost. */
+/* What cannot be sent is lost. sd_notify blocks while the manager reads nothing at all; then nobody is there who could serve this unit. */
 __attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
 {
 #ifdef HAVE_SYSTEMD

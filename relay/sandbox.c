@@ -39,6 +39,10 @@ static const char *const plain[] = {
   /* time, chance, itself */
   "clock_gettime", "clock_getres", "clock_nanosleep", "nanosleep", "gettimeofday", "time", "getrandom", "getrusage", "times", "sysinfo", "uname",
   "getpid", "getppid", "gettid", "getuid", "geteuid", "getgid", "getegid",
+  /* The same on machines of 32 bits. */
+  "_llseek", "fcntl64", "stat64", "lstat64", "fstat64", "fstatat64", "ftruncate64", "fadvise64_64", "arm_fadvise64_64", "sync_file_range2",
+  "arm_sync_file_range", "fchown32", "getuid32", "geteuid32", "getgid32", "getegid32", "send", "recv", "sigreturn", "clock_gettime64", "clock_getres_time64",
+  "clock_nanosleep_time64", "futex_time64", "ppoll_time64", "pselect6_time64", "_newselect", "timerfd_settime64", "timerfd_gettime64", "ugetrlimit",
 };
 
 /* A call with conditions on its arguments; several rules for one call: any of them. */
@@ -52,6 +56,7 @@ struct rule {
 
 static const struct rule rules[] = {
   {"mmap", 1, {{2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0}}},
+  {"mmap2", 1, {{2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0}}}, /* of 32 bits */
   {"mprotect", 1, {{2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0}}},
   {"socket", 2, {{0, SCMP_CMP_MASKED_EQ, UINT32_MAX, AF_INET}, {1, SCMP_CMP_MASKED_EQ, TYPE_BITS, SOCK_STREAM}}},
   {"socket", 2, {{0, SCMP_CMP_MASKED_EQ, UINT32_MAX, AF_INET6}, {1, SCMP_CMP_MASKED_EQ, TYPE_BITS, SOCK_STREAM}}},
