@@ -2,6 +2,7 @@
 import concurrent.futures
 import hashlib
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -108,6 +109,41 @@ def test_a_relay_told_to_stop_passes_on_what_it_holds(network, people):
     assert last["held"] == 0 and last["balanced"] and last["out"]["link"] > 0
     heal(network, mix)
     arrives(bob, "alice", "It stops for an update", 120)
+
+
+def test_a_reload_of_every_relay_loses_nothing(network, people):
+    alice, bob = people
+    losses = ("unknown_session",)  # where answers end that nobody waits for any more
+    before = network.settle()
+    for i in range(3):
+        alice.run("send", "bob", f"Reload {i}", "--no-wait")
+        for relay in network.relays.values():
+            os.kill(relay.process.pid, signal.SIGHUP)
+    for i in range(3):
+        arrives(bob, "alice", f"Reload {i}")
+    for name, c in network.settle().items():
+        assert {k: v for k, v in c["drop"].items() if k not in losses} == {k: v for k, v in before[name]["drop"].items() if k not in losses}, name
+        assert "event=reloaded" in network.relays[name].log.read_text()
+
+
+def test_an_upgrade_of_all_relays_keeps_boxes_tags_and_keys(network, people):
+    alice, bob = people
+    sender = hostile.Sender(network, "entry1")
+    packet = sender.get()
+    sender.wire.send(packet)
+    assert sender.answer()[:4] == b"\x01\x02\x03\0"
+    bob.stop()
+    alice.send("bob", "Before the upgrade")
+    files = [f for relay in network.relays.values() for f in (relay.dir / "state").glob("mix-*.key")]
+    keys = {f: f.read_bytes() for f in files}
+    for relay in network.relays.values():
+        assert relay.stop(40) == 0
+    heal(network, *network.relays.values())
+    assert keys and {f: f.read_bytes() for f in files} == keys
+    hostile.Sender(network, "entry1").wire.send(packet)
+    net.wait_for("the packet to be known", lambda: drop(network, "entry1", "replay") == 1)
+    bob.start()
+    arrives(bob, "alice", "Before the upgrade", 120)
 
 
 def test_a_store_is_killed_while_a_file_is_sent_and_comes_back(network, people):
