@@ -108,21 +108,32 @@ void tm_link_turn_away(struct tm_link_context *ctx, int fd, enum tm_link_refusal
 
 static enum tm_link_refusal reason_of(int level) { return level == 0 ? TM_LINK_REFUSED_ADDRESS : TM_LINK_REFUSED_NETWORK; }
 
-/* An honest handshake takes a few round trips, so the oldest is most likely of those who keep theirs open. */
-static void oldest_handshake_gives_way(struct tm_link_context *ctx)
+/*
+ * An honest handshake takes a few round trips, so the oldest is most likely of those who keep theirs open. Who is bound by no quota could else push out
+ * everybody who is, by connecting fast: so such a one takes the place of another such one, if there is any.
+ */
+static void oldest_handshake_gives_way(struct tm_link_context *ctx, const struct tm_link_start *newcomer)
 {
+  struct tm_link *oldest = TAILQ_FIRST(&ctx->handshakes), *link;
+
+  if (!newcomer->counted)
+    TAILQ_FOREACH(link, &ctx->handshakes, weak_entry)
+      if (!link->counts_handshake) {
+        oldest = link;
+        break;
+      }
   ctx->refused[TM_LINK_REFUSED_HANDSHAKES]++;
-  tm_link_kill(TAILQ_FIRST(&ctx->handshakes), TM_OK);
+  tm_link_kill(oldest, TM_OK);
 }
 
-static bool make_place(struct tm_link_context *ctx)
+static bool make_place(struct tm_link_context *ctx, const struct tm_link_start *newcomer)
 {
   if (ctx->accepted < ctx->config.max_links)
     return true;
   if (!TAILQ_EMPTY(&ctx->ending))
     tm_link_kill(TAILQ_FIRST(&ctx->ending), TM_OK);
   else if (!TAILQ_EMPTY(&ctx->handshakes))
-    oldest_handshake_gives_way(ctx);
+    oldest_handshake_gives_way(ctx, newcomer);
   else
     return false;
   return true;
@@ -141,14 +152,14 @@ bool tm_link_may_connect(struct tm_link_context *ctx, const struct sockaddr *pee
     tm_link_turn_away(ctx, start->fd, reason_of(level));
     return false;
   }
-  if (!make_place(ctx)) {
+  if (!make_place(ctx, start)) {
     tm_link_turn_away(ctx, start->fd, TM_LINK_REFUSED_PLACES);
     tm_link_tally_add(ctx, &ctx->over_limit);
     tm_link_never_began(ctx, start);
     return false;
   }
   if (most != 0 && ctx->n_handshakes >= most)
-    oldest_handshake_gives_way(ctx);
+    oldest_handshake_gives_way(ctx, start);
   return true;
 }
 

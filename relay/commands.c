@@ -377,7 +377,10 @@ static int prepare_process(const struct tm_command_call *call, const struct tm_r
   tm_process_check_locking(config);
   if (access(config->state_dir, F_OK) == 0 && lock_state(call, config) != TM_EXIT_OK)
     return TM_EXIT_FAILED;
-  return may_start(config, path) ? TM_EXIT_OK : TM_EXIT_FAILED;
+  if (!may_start(config, path))
+    return TM_EXIT_FAILED;
+  /* The directory may have come just now, when there was nobody to become yet. */
+  return geteuid() == 0 && become(config, why) != TM_OK ? tm_command_fail(call, "%s", why) : TM_EXIT_OK;
 }
 
 static int run_engine(const struct tm_engine_config *engine_config)

@@ -28,8 +28,8 @@ static const struct tm_option options[] = {
    .help = "Whom the relay becomes when root starts it. Without it the owner of state-dir. It never stays root, unless this says root, which is for "
            "tests on machines that have no other user."},
   {.name = "sandbox", .kind = TM_OPTION_BOOLEAN, AT(sandbox), .fallback = "yes",
-   .help = "Whether the relay, once it is up, forbids itself all system calls that a relay has no use for. Say no only on a machine that cannot do "
-           "that (the log then says so at the start)."},
+   .help = "Whether the relay, once it is up, forbids itself all system calls that a relay has no use for. Say no only on a machine whose "
+           "kernel cannot do that."},
   {.name = "address", .kind = TM_OPTION_ADDRESS, AT(address), .required = true, .example = "127.0.0.1:4711",
    .help = "The address that the descriptor announces, and others connect to. Numbers only: nobody is asked for names."},
   {.name = "listen", .kind = TM_OPTION_ADDRESS, AT(listen), .example = "0.0.0.0:4711",

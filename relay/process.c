@@ -104,7 +104,7 @@ static int make_for(const struct tm_relay_config *config, char *why)
                 config->user);
   if (tm_dir_make(config->state_dir) != TM_OK)
     return fail(why, TM_E_IO, "%s: it is no directory, and none can be made there", config->state_dir);
-  if (geteuid() == 0 && user != NULL && chown(config->state_dir, user->pw_uid, user->pw_gid) != 0)
+  if (geteuid() == 0 && user != NULL && lchown(config->state_dir, user->pw_uid, user->pw_gid) != 0)
     return fail(why, TM_E_IO, "%s: cannot be given to %s: %s", config->state_dir, config->user, strerror(errno));
   return TM_OK;
 }

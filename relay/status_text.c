@@ -124,6 +124,22 @@ static void say_document(FILE *out, const json_t *s)
   fputc('\n', out);
 }
 
+/* Those of the counts that are not zero, on the rest of the line. */
+static void say_reasons(FILE *out, const json_t *counts)
+{
+  const char *reason;
+  json_t *n;
+  bool any = false;
+
+  json_object_foreach((json_t *)counts, reason, n) {
+    if (json_integer_value(n) <= 0)
+      continue;
+    fprintf(out, "%s%s %" JSON_INTEGER_FORMAT, any ? ", " : "", reason, json_integer_value(n));
+    any = true;
+  }
+  fputs(any ? "\n" : "none\n", out);
+}
+
 static void say_links(FILE *out, const json_t *s)
 {
   const json_t *l = at(s, "links");
@@ -131,7 +147,8 @@ static void say_links(FILE *out, const json_t *s)
   fprintf(out, "Links     %" PRIu64 " of %" PRIu64 " with relays", number(l, "relays"), number(l, "relays_expected"));
   if (number(l, "clients_max") > 0)
     fprintf(out, ", %" PRIu64 " of at most %" PRIu64 " with clients", number(l, "clients"), number(l, "clients_max"));
-  fputc('\n', out);
+  fputs("\nRefused   ", out);
+  say_reasons(out, at(s, "refused"));
 }
 
 static uint64_t sum(const json_t *o)
@@ -168,9 +185,6 @@ static void say_rates(FILE *out, const json_t *s, const json_t *before, double s
 static void say_packets(FILE *out, const json_t *s)
 {
   const json_t *in = at(s, "in"), *o = at(s, "out"), *drops = at(s, "drop");
-  const char *reason;
-  json_t *n;
-  bool any = false;
 
   fprintf(out, "Packets   in: %" PRIu64 " from links, %" PRIu64 " own, %" PRIu64 " answers; out: %" PRIu64 " to links, %" PRIu64
                " to clients, %" PRIu64 " to the store, %" PRIu64 " loops\n",
@@ -179,13 +193,7 @@ static void say_packets(FILE *out, const json_t *s)
   fprintf(out, "          %" PRIu64 " held; %s\n", number(s, "held"),
           yes(s, "balanced") ? "every packet is accounted for" : "THE ACCOUNT DOES NOT BALANCE: a bug, please report it");
   fputs("Dropped   ", out);
-  json_object_foreach((json_t *)drops, reason, n) {
-    if (json_integer_value(n) <= 0)
-      continue;
-    fprintf(out, "%s%s %" JSON_INTEGER_FORMAT, any ? ", " : "", reason, json_integer_value(n));
-    any = true;
-  }
-  fputs(any ? "\n" : "none\n", out);
+  say_reasons(out, drops);
 }
 
 static void say_mix(FILE *out, const json_t *s)
