@@ -39,19 +39,24 @@ __attribute__((format(printf, 3, 4))) static int fail(char why[static TM_PROCESS
 
 /* ---- who ---- */
 
+/* The one that `user` names. */
+static int find_user(const struct tm_relay_config *config, struct passwd **user, char *why)
+{
+  *user = getpwnam(config->user);
+  if (*user != NULL)
+    return TM_OK;
+  return fail(why, TM_E_NOT_FOUND, "user = %s: there is no such user; make one (useradd --system --no-create-home %s), or name another", config->user,
+              config->user);
+}
+
 /* Whom root is to become. uid 0 only where the configuration names root. */
 static int choose(const struct tm_relay_config *config, struct passwd **user, char *why)
 {
   struct stat st;
 
   errno = 0;
-  if (config->user != NULL) {
-    *user = getpwnam(config->user);
-    if (*user != NULL)
-      return TM_OK;
-    return fail(why, TM_E_NOT_FOUND, "user = %s: there is no such user; make one (useradd --system --no-create-home %s), or name another", config->user,
-                config->user);
-  }
+  if (config->user != NULL)
+    return find_user(config, user, why);
   if (stat(config->state_dir, &st) != 0)
     return fail(why, TM_E_NOT_FOUND, "%s: %s; a relay that root starts becomes the owner of its state-dir", config->state_dir, strerror(errno));
   if (st.st_uid == 0)
@@ -97,11 +102,10 @@ int tm_process_become(const struct tm_relay_config *config, char why[static TM_P
 /* For keygen: a directory that root makes belongs to the user that the relay shall be. */
 static int make_for(const struct tm_relay_config *config, char *why)
 {
-  const struct passwd *user = config->user != NULL ? getpwnam(config->user) : NULL;
+  struct passwd *user = NULL;
 
-  if (config->user != NULL && user == NULL)
-    return fail(why, TM_E_NOT_FOUND, "user = %s: there is no such user; make one (useradd --system --no-create-home %s), or name another", config->user,
-                config->user);
+  if (config->user != NULL && find_user(config, &user, why) != TM_OK)
+    return TM_E_NOT_FOUND;
   if (tm_dir_make(config->state_dir) != TM_OK)
     return fail(why, TM_E_IO, "%s: it is no directory, and none can be made there", config->state_dir);
   if (geteuid() == 0 && user != NULL && lchown(config->state_dir, user->pw_uid, user->pw_gid) != 0)
